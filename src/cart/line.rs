@@ -1,0 +1,40 @@
+//! A cart and its lines.
+
+use rust_decimal::Decimal;
+
+use crate::finding::Finding;
+
+/// What the shop's cart page says, as typed values, and what was doubtful about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cart {
+    /// The lines in the order of the page.
+    pub lines: Vec<Line>,
+    /// The page says of itself that the cart is empty.
+    pub empty: bool,
+    /// What was derived, guessed or could not be read. One of severity `Error` stops the hand-over.
+    pub findings: Vec<Finding>,
+}
+
+/// One line of a cart. Texts are decoded, trimmed and free of markup; they are as long as the shop printed them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Line {
+    /// What the article is called.
+    pub name: String,
+    /// The shop's item number, inner spaces kept: `031710    005  100` is a real one.
+    pub sku: Option<String>,
+    /// How many units; above zero.
+    pub quantity: Decimal,
+    /// Net price of one unit, with all the decimals that are known. Derived from `total` where the printed unit price
+    /// is rounded.
+    pub price: Decimal,
+    /// The printed total of the line, where the page has one.
+    pub total: Option<Decimal>,
+    /// ISO 4217, upper case.
+    pub currency: String,
+    /// The shop's own word for the unit ("stk", "pk"), before any table.
+    pub unit: Option<String>,
+    /// Address of the product page as it stands in the page, decoded.
+    pub link: Option<String>,
+    /// Further values by the name the configuration gives them (`manufacturer`, `category`, ...), in that order.
+    pub extra: Vec<(String, String)>,
+}

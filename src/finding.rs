@@ -1,0 +1,104 @@
+//! What became of a value on its way from the shop's page to the buyer's field, when it is not simply the same.
+//!
+//! OCI has no status channel: the buyer never answers "your line 3 was dropped". So everything that is cut, rounded,
+//! mapped by default, dropped or refused is known *before* the cart leaves, as a [`Finding`] with a code that never
+//! changes its meaning.
+
+use std::fmt;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth a line in the log; the cart says what the shop says.
+    Info,
+    /// Something was lost or guessed; the cart leaves.
+    Warning,
+    /// The cart does not leave: the buyer would get a wrong one.
+    Error,
+}
+
+/// One thing that happened to one value.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// The stable code, `PO-...`. See [`code`].
+    pub code: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The line in the cart, from 1; `None` where it is about the whole cart.
+    pub line: Option<usize>,
+    /// What was expected, what was there, what was done: with the numbers.
+    pub detail: String,
+}
+
+impl Finding {
+    /// A finding about one line, counted from 1.
+    pub fn on_line(code: &'static str, severity: Severity, line: usize, detail: impl Into<String>) -> Self {
+        Finding { code, severity, line: Some(line), detail: detail.into() }
+    }
+
+    /// A finding about the whole cart.
+    pub fn on_cart(code: &'static str, severity: Severity, detail: impl Into<String>) -> Self {
+        Finding { code, severity, line: None, detail: detail.into() }
+    }
+
+    /// Whether any of `findings` stops the hand-over.
+    pub fn any_error(findings: &[Finding]) -> bool {
+        findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{} line {line}: {}", self.code, self.detail),
+            None => write!(f, "{}: {}", self.code, self.detail),
+        }
+    }
+}
+
+/// Every code a [`Finding`] can carry. A code is never renamed and never given a second meaning: ops search for it.
+pub mod code {
+    /// The cart rule matched no line, and the page does not say that the cart is empty.
+    pub const CART_NO_LINES: &str = "PO-CART-NO-LINES";
+    /// The cart holds more lines than the configured limit.
+    pub const CART_TOO_LONG: &str = "PO-CART-TOO-LONG";
+    /// A line lacks a value that its rule requires (name or quantity).
+    pub const LINE_VALUE_MISSING: &str = "PO-LINE-VALUE-MISSING";
+    /// A price or total was there but could not be read as an amount.
+    pub const PRICE_UNREADABLE: &str = "PO-PRICE-UNREADABLE";
+    /// A line has neither a unit price nor a line total.
+    pub const PRICE_MISSING: &str = "PO-PRICE-MISSING";
+    /// The quantity could not be read, or is not above zero.
+    pub const QUANTITY_UNREADABLE: &str = "PO-QUANTITY-UNREADABLE";
+    /// Neither the page nor the configuration says which currency the price is in.
+    pub const CURRENCY_UNKNOWN: &str = "PO-CURRENCY-UNKNOWN";
+    /// The unit price was derived from the line total, because the printed one is rounded or missing.
+    pub const PRICE_DERIVED: &str = "PO-PRICE-DERIVED";
+    /// Printed unit price times quantity is not the printed line total, beyond what rounding explains.
+    pub const TOTAL_MISMATCH: &str = "PO-TOTAL-MISMATCH";
+    /// The price has more than three decimals at every permitted PRICEUNIT and was rounded half-up.
+    pub const PRICE_ROUNDED: &str = "PO-PRICE-ROUNDED";
+    /// The price was scaled by PRICEUNIT to keep every decimal.
+    pub const PRICE_SCALED: &str = "PO-PRICE-SCALED";
+    /// A number does not fit in 11 digits before and 3 after the point.
+    pub const NUMBER_TOO_LARGE: &str = "PO-NUMBER-TOO-LARGE";
+    /// The quantity has more than three decimals and was rounded.
+    pub const QUANTITY_ROUNDED: &str = "PO-QUANTITY-ROUNDED";
+    /// The shop's unit is not in the table; the default was taken.
+    pub const UNIT_DEFAULTED: &str = "PO-UNIT-DEFAULTED";
+    /// The shop's unit is not in the table and there is no default.
+    pub const UNIT_UNKNOWN: &str = "PO-UNIT-UNKNOWN";
+    /// A text was longer than its field and was cut.
+    pub const FIELD_CUT: &str = "PO-FIELD-CUT";
+    /// A value that must not be cut (an item number, a code) is longer than its field.
+    pub const FIELD_TOO_LONG: &str = "PO-FIELD-TOO-LONG";
+    /// A required field is empty.
+    pub const FIELD_MISSING: &str = "PO-FIELD-MISSING";
+    /// Characters that the buyer's charset lacks were transliterated or replaced.
+    pub const CHARSET_REPLACED: &str = "PO-CHARSET-REPLACED";
+    /// The form would have more inputs than receivers are known to read.
+    pub const TOO_MANY_INPUTS: &str = "PO-TOO-MANY-INPUTS";
+    /// The page could not be read to its end (a limit, a cut connection, an unknown charset).
+    pub const PAGE_UNREADABLE: &str = "PO-PAGE-UNREADABLE";
+}
