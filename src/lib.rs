@@ -21,8 +21,10 @@
 //!
 //! Modules in the order in which data flows; `use` points down this list only.
 
-pub mod cart;
-pub mod finding;
-pub mod problem;
-pub mod protocol;
 pub mod config;
+pub mod cart;
+pub mod protocol;
+pub mod policy;
+pub mod location;
+pub mod problem;
+pub mod finding;

@@ -237,9 +237,11 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once_with_line_and_column() {
-        let text = "lisen = \"a\"\nworkers = 999\n[shop]\n  orgin = \"b\"\n[[buyer]]\nhooks = [\"x\"]\n[[buyer]]\nhooks = 3\n";
+        let text =
+            "lisen = \"a\"\nworkers = 999\n[shop]\n  orgin = \"b\"\n[[buyer]]\nhooks = [\"x\"]\n[[buyer]]\nhooks = 3\n";
         let (value, faults) = read(text, None);
-        let starts: Vec<_> = faults.iter().map(|fault| fault.split(": ").take(2).collect::<Vec<_>>().join(" ")).collect();
+        let starts: Vec<_> =
+            faults.iter().map(|fault| fault.split(": ").take(2).collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(starts, ["1:1 lisen", "2:11 workers", "4:3 shop.orgin", "8:9 buyer[1].hooks"], "{faults:#?}");
         assert!(faults[0].ends_with("did you mean `listen`?"), "{}", faults[0]);
         assert_eq!(value.buyer[0].hooks, ["x"]);
