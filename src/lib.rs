@@ -23,5 +23,6 @@
 
 pub mod cart;
 pub mod finding;
+pub mod pages;
 pub mod problem;
 pub mod protocol;
