@@ -65,7 +65,7 @@ pub(super) fn document(language: Language, nonce: &Nonce, title: &str, head: Htm
 /// The address as it may stand in a link: a path on this host, or http(s) to another. Anything else (`javascript:`,
 /// `//host`, a backslash that browsers read as a slash, control characters they drop) is no link of ours.
 pub(super) fn safe_link(address: &str) -> Option<&str> {
-    let plain = !address.contains(|c: char| c.is_control() || c == '\\');
+    let plain = !address.contains(|c: char| c.is_control() || c == '\\') && address.trim() == address;
     let path = address.starts_with('/') && !address.starts_with("//");
     let absolute = || {
         url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty())
