@@ -23,6 +23,9 @@
 
 pub mod config;
 pub mod cart;
+pub mod finding;
+pub mod pages;
+pub mod problem;
 pub mod protocol;
 pub mod policy;
 pub mod location;
