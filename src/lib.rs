@@ -25,3 +25,4 @@ pub mod cart;
 pub mod finding;
 pub mod problem;
 pub mod protocol;
+pub mod rewrite;
