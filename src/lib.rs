@@ -31,3 +31,4 @@ pub mod policy;
 pub mod location;
 pub mod problem;
 pub mod finding;
+pub mod rewrite;
