@@ -22,6 +22,7 @@
 //! Modules in the order in which data flows; `use` points down this list only.
 
 pub mod config;
+pub mod demo;
 pub mod cart;
 pub mod finding;
 pub mod pages;
