@@ -1,5 +1,6 @@
 """The programs a journey needs, each on a free port of the loopback address and ended with the tests, whatever happens."""
 
+import atexit
 import ctypes
 import json
 import os
@@ -48,6 +49,7 @@ class Process:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
+        atexit.register(self.end)
         if port is not None:
             self._wait_until_listening()
 
@@ -61,7 +63,6 @@ class Process:
                 return
             except OSError:
                 if time.monotonic() > end:
-                    self.end()
                     raise RuntimeError(f"{self.name} does not listen on {self.port}:\n{self.log}") from None
                 time.sleep(0.05)
 
@@ -79,6 +80,8 @@ class Process:
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     def end(self):
+        """Ends it and all that it started; a second time nothing happens."""
+        atexit.unregister(self.end)
         if self._process.poll() is None:
             self._process.terminate()
         try:

@@ -22,7 +22,7 @@ StockRecord = get_model("partner", "StockRecord")
 # The journeys know these by their number, which is their place here: from 1.
 PRODUCTS = [
     ("SKR-001", "Skrutrekker PH2 – rød/blå", "49.90"),
-    ("BLÅ-7", 'Blåbærsyltetøy Ærø & Ørsted "ekstra" <250 g>', "1234.56"),
+    ("BLÅ-7", 'Blåbærsyltetøy "Ærø" & Ørsted <250 g>', "1234.56"),
     ("M8-40-DIN", "Sechskantschraube M8×40 für Außenbau", "0.04"),
     ("EXP-99", "Hydraulikkpumpe 400 bar", "125000.00"),
     ("KOST", "Malerkost uten tall", "19.00"),
