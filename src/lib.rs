@@ -21,6 +21,16 @@
 //!
 //! Modules in the order in which data flows; `use` points down this list only.
 
+pub mod server;
+
+pub mod proxy;
+
+pub mod exchange;
+
+pub mod config;
+
+pub mod upstream;
+
 pub mod cart;
 pub mod finding;
 pub mod problem;
