@@ -30,7 +30,8 @@ const SUBMIT: &str = r#"(function () {
 const GO_ON: &str = "location.replace(document.getElementById('onward').href);\n";
 
 /// Our return page: `form` takes the cart to the procurement system. `form` is finished, escaped HTML with a visible
-/// submit button, labelled [`texts::HandOver::button`], and an `accept-charset` of its own, for this page is UTF-8.
+/// submit button, labelled [`texts::HandOver::button`], and an `accept-charset` of its own, for this page is UTF-8. What
+/// must arrive stands in hidden inputs: a script's submission does not send the button.
 ///
 /// `auto_submit` is for hooks that a page can submit to by itself; `SAPEVENT:` is none, because the
 /// procurement client's embedded browser takes only the person's own click.
