@@ -415,7 +415,10 @@ mod tests {
     #[test]
     fn fullwidth_letters_are_the_letters_a_browser_makes_of_them() {
         assert_eq!(judge(&RULES, "https://ａcme.example/"), Ok(()));
-        assert_eq!(Hook::parse("https://ａcme.example/").unwrap().form_action_source().unwrap(), "https://acme.example");
+        assert_eq!(
+            Hook::parse("https://ａcme.example/").unwrap().form_action_source().unwrap(),
+            "https://acme.example"
+        );
     }
 
     #[test]

@@ -185,9 +185,9 @@ fn split_at_byte(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
 
 /// A HOOK_URL that was not encoded stands as it is; one of which `:` was encoded but `?` was not is decoded.
 fn raw_tail(tail: &[u8]) -> String {
-    let plain = [&b"http:"[..], b"https:"].iter().any(|scheme| {
-        tail.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
+    let plain = [&b"http:"[..], b"https:"]
+        .iter()
+        .any(|scheme| tail.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     if plain { Charset::guess(tail) } else { decode(tail) }
 }
 
