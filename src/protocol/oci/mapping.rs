@@ -97,7 +97,7 @@ pub struct Surroundings<'a> {
     pub units: &'a dyn Fn(Option<&str>) -> UnitFound,
     /// What the form is sent in.
     pub charset: Charset,
-    /// How many control fields the form will have beside, for the limit on inputs.
+    /// How many inputs the form will have beside, for the limit on them: [`super::form::HandOver::control_count`].
     pub control_fields: usize,
 }
 

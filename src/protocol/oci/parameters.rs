@@ -158,6 +158,14 @@ impl Parameters {
     }
 }
 
+/// For a session that comes back from a store, and for tests: the pairs as if they had come in a query.
+impl FromIterator<(String, String)> for Parameters {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| Parameter { name, value, source: Source::Query });
+        Parameters(pairs.collect())
+    }
+}
+
 /// Names only: values are people's names, cost centres and session tokens.
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
