@@ -83,34 +83,22 @@ impl Filling<'_> {
         if name.as_str() == "LONGTEXT" && self.mapping.longtext == LongTextStyle::Omit {
             return false;
         }
-        let clean = text::clean(raw, fit.kind);
-        let (value, replaced) = self.surroundings.charset.fit(&clean);
-        if !replaced.is_empty() {
-            // A letter changed in a code makes it another code.
-            let text = matches!(fit.kind, FieldKind::Text | FieldKind::LongText);
-            let severity = if text { Severity::Warning } else { Severity::Error };
-            let charset = self.surroundings.charset.label();
-            let letters: String = replaced.iter().take(20).collect();
-            self.found(code::CHARSET_REPLACED, severity, format!("{name}: {charset} lacks {letters:?}"));
-        }
+        let value = self.transliterated(name, &text::clean(raw, fit.kind), fit.kind);
         if fit.kind == FieldKind::Whole && !value.bytes().all(|byte| byte.is_ascii_digit()) {
-            self.found(
-                code::FIELD_INVALID,
-                Severity::Warning,
-                format!("{name}: {value:?} is not a whole number; not sent"),
-            );
+            let detail = format!("{name}: {value:?} is not a whole number; not sent");
+            self.found(code::FIELD_INVALID, Severity::Warning, detail);
             self.values.insert(name.clone(), String::new());
             return false;
         }
         let (length, limit) = (value.chars().count(), fit.length.unwrap_or(usize::MAX));
         if length <= limit {
-            self.values.insert(name.clone(), value.into_owned());
+            self.values.insert(name.clone(), value);
             return false;
         }
         if !fit.cut {
             let detail = format!("{name}: {value:?} has {length} characters, the buyer takes {limit}");
             self.found(code::FIELD_TOO_LONG, Severity::Error, detail);
-            self.values.insert(name.clone(), value.into_owned());
+            self.values.insert(name.clone(), value);
             return false;
         }
         let kept = text::cut(&value, limit).to_owned();
@@ -120,6 +108,19 @@ impl Filling<'_> {
         self.found(code::FIELD_CUT, severity, format!("{name}: cut from {length} to {left} characters, limit {limit}"));
         self.values.insert(name.clone(), kept);
         true
+    }
+
+    fn transliterated(&mut self, name: &FieldName, value: &str, kind: FieldKind) -> String {
+        let charset = self.surroundings.charset;
+        let (fitted, replaced) = charset.fit(value);
+        if !replaced.is_empty() {
+            // A letter changed in a code makes it another code.
+            let for_people = matches!(kind, FieldKind::Text | FieldKind::LongText);
+            let severity = if for_people { Severity::Warning } else { Severity::Error };
+            let letters: String = replaced.iter().take(20).collect();
+            self.found(code::CHARSET_REPLACED, severity, format!("{name}: {} lacks {letters:?}", charset.label()));
+        }
+        fitted.into_owned()
     }
 
     /// Whether a description that was cut goes out whole as the long text.

@@ -52,6 +52,12 @@ fn codes(mapped: &Mapped) -> Vec<(&'static str, Severity)> {
 }
 
 #[test]
+fn a_mapping_is_shared_by_all_workers() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&mapping(""));
+}
+
+#[test]
 fn the_default_mapping() {
     let mapped = mapped("", vec![line("Skrue M8", "031710    005  100", "2", "1234.5")]);
     let inputs: Vec<_> = mapped.inputs().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
