@@ -95,6 +95,8 @@ pub mod code {
     pub const FIELD_TOO_LONG: &str = "PO-FIELD-TOO-LONG";
     /// A required field is empty.
     pub const FIELD_MISSING: &str = "PO-FIELD-MISSING";
+    /// A value has not the form that its field needs: a number, a number above zero, a whole number.
+    pub const FIELD_INVALID: &str = "PO-FIELD-INVALID";
     /// Characters that the buyer's charset lacks were transliterated or replaced.
     pub const CHARSET_REPLACED: &str = "PO-CHARSET-REPLACED";
     /// The form would have more inputs than receivers are known to read.
