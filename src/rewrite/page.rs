@@ -7,7 +7,8 @@
 //! | `<a>` | a submit button of the return form | a link to our URL |
 //! | `<button>`, `<input type=submit\|button\|image>` | a submit button of the return form | a submit button of the start form |
 //! | `<form>` | leads to our URL | leads to our URL |
-//! | anything else | loses what made it lead anywhere | the same |
+//! | a field | stays as it is | stays as it is |
+//! | anything else | loses what made it lead anywhere | loses what made it lead anywhere |
 //!
 //! A submit button belongs to its form by `form="id"`, which works wherever the button stands, even inside another form
 //! (HTML, "form owner"). Buttons and links inside a control are part of it. Classes, content and labels stay, so that it
@@ -117,8 +118,8 @@ pub fn compile(selector: &str) -> Result<Selector, BadSelector> {
 pub struct Seen {
     /// Controls that were made to lead to us.
     pub controls: Cell<usize>,
-    /// Elements matched as controls that cannot lead anywhere (`<div>`, `<area>` ...). They were made harmless; the
-    /// selector should name the link or button.
+    /// Elements matched as controls that cannot be one: fields, which stay as they are, and others (`<div>`, `<area>`
+    /// ...), which were made harmless. The selector should name the link or button.
     pub unusable: Cell<usize>,
 }
 
@@ -225,9 +226,10 @@ impl Work {
             (Kind::Link, Way::Lead) => self.lead_link(element)?,
             (Kind::Button | Kind::Input | Kind::ImageInput, _) => self.own_button(element, kind)?,
             (Kind::Form, _) => self.lead_form(element)?,
+            (Kind::Field, _) => {}
             (Kind::Other, _) => disarm(element),
         }
-        let count = if kind == Kind::Other { &self.seen.unusable } else { &self.seen.controls };
+        let count = if matches!(kind, Kind::Field | Kind::Other) { &self.seen.unusable } else { &self.seen.controls };
         count.set(count.get() + 1);
         Ok(())
     }
@@ -253,10 +255,18 @@ impl Work {
 
     fn link_to_button(&self, element: &mut Element) -> HandlerResult {
         disarm(element);
-        element.set_tag_name("button")?;
         self.submit(element, RETURN_FORM)?;
         self.relabel(element);
-        Ok(())
+        // not `set_tag_name`: where the link is never closed, that renames the end tag of what it stands in
+        element.start_tag().set_name("button");
+        element.on_end_tag(Box::new(|end: &mut EndTag| {
+            if end.name() == "a" {
+                end.set_name("button");
+            } else {
+                end.before("</button>", ContentType::Html);
+            }
+            Ok(())
+        }))
     }
 
     fn lead_link(&self, element: &mut Element) -> HandlerResult {
@@ -381,6 +391,8 @@ enum Kind {
     Input,
     ImageInput,
     Form,
+    /// What a form carries: the shop needs it as it is.
+    Field,
     Other,
 }
 
@@ -396,6 +408,7 @@ impl Kind {
             "form" => Kind::Form,
             "input" if kind() == "image" => Kind::ImageInput,
             "input" if kind() == "submit" || kind() == "button" => Kind::Input,
+            "input" | "select" | "textarea" | "option" => Kind::Field,
             _ => Kind::Other,
         }
     }
