@@ -2,6 +2,9 @@
 //! several chunk sizes. With `BLESS=1` what comes out is written down as expected: read the difference before
 //! committing it.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,9 +15,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body::{Body, Frame};
+use lol_html::ElementContentHandlers;
+use lol_html::html_content::Element;
 use proptest::prelude::*;
 use punchout_proxy::rewrite::body::{DEFAULT_MEMORY, OnFailure, RewritingBody};
-use punchout_proxy::rewrite::charset;
+use punchout_proxy::rewrite::charset::{self, Declared};
+use punchout_proxy::rewrite::coding::{self, Coding, Expansion};
 use punchout_proxy::rewrite::csp::Opening;
 use punchout_proxy::rewrite::page::{self, Controls, Leave, Page, Seen, Way};
 use serde::Deserialize;
@@ -66,6 +72,61 @@ fn every_fixture_comes_out_as_expected_however_it_is_cut() {
             assert!(output == expected, "{name} in chunks of {size}:\n{got}\n--- expected ---\n{wanted}");
             assert_eq!(seen, rules.seen, "{name} in chunks of {size}: controls and unusable ones");
         }
+    }
+}
+
+#[test]
+fn readers_see_a_control_as_the_shop_wrote_it_and_the_end_of_the_body_sees_what_was_seen() {
+    let seen = Rc::new(Seen::default());
+    let read = Rc::new(RefCell::new(Vec::new()));
+    let (seen_at_end, notes) = (seen.clone(), read.clone());
+    let reader = ElementContentHandlers::default().element(move |a: &mut Element| {
+        notes.borrow_mut().push((a.tag_name(), a.get_attribute("href")));
+        Ok(())
+    });
+    let page = Page {
+        controls: &Controls::compile(&["a.checkout"]).unwrap(),
+        leave: Leave { way: Way::Submit, url: "/r".into(), target: None, label: None },
+        hide: &[],
+        opening: Opening::default(),
+        readers: vec![(Cow::Owned("a.checkout".parse().unwrap()), reader)],
+        end_of_body: Some(Box::new(move || format!("<p>{} controls</p>", seen_at_end.controls.get()))),
+        seen,
+    };
+    let html = "<body><a class='checkout' href='/checkout'>x</a><a class='checkout' href='/2'>y</a></body>";
+    let inner = Chunks([Bytes::from(html)].into());
+    let never = OnFailure::Close(Box::new(|why| panic!("{why}")));
+    let body = RewritingBody::new(inner, page.settings(), Declared::Nothing, DEFAULT_MEMORY, never);
+    let output = String::from_utf8(read_all(body)).unwrap();
+    assert!(output.ends_with("<p>2 controls</p></body>"), "{output}");
+    let expected = ["/checkout", "/2"].map(|href| ("a".to_owned(), Some(href.to_owned())));
+    assert_eq!(*read.borrow(), expected);
+}
+
+#[test]
+fn a_compressed_page_is_rewritten_and_compressed_again() {
+    let line = "<tr><td>Item</td><td><a class='checkout' href='/checkout'>Checkout</a></td></tr>\n".repeat(500);
+    let html = format!("<html><body><table>{line}</table></body></html>");
+    for (from_shop, to_buyer) in
+        [(Coding::Gzip, Coding::Zstd), (Coding::Zstd, Coding::Brotli), (Coding::Brotli, Coding::Gzip)]
+    {
+        let shops = read_all(coding::encode(chunks(html.as_bytes(), 1000), from_shop));
+        let page = Page {
+            controls: &Controls::compile(&["a.checkout"]).unwrap(),
+            leave: Leave { way: Way::Lead, url: "/r".into(), target: None, label: None },
+            hide: &[],
+            opening: Opening::default(),
+            readers: Vec::new(),
+            end_of_body: None,
+            seen: Rc::default(),
+        };
+        let body = coding::decode(chunks(&shops, 100), from_shop, Expansion::default());
+        let never = OnFailure::PassThrough(Box::new(|why| panic!("{why}")));
+        let body = RewritingBody::new(body, page.settings(), Declared::Nothing, DEFAULT_MEMORY, never);
+        let buyers = read_all(coding::encode(body, to_buyer));
+        let output = read_all(coding::decode(chunks(&buyers, 7), to_buyer, Expansion::default()));
+        let expected = html.replace(" href='/checkout'>", " href=\"/r\">");
+        assert_eq!(String::from_utf8(output).unwrap(), expected, "{from_shop:?} to {to_buyer:?}");
     }
 }
 
@@ -132,16 +193,26 @@ fn rewrite(input: &[u8], chunk_size: usize, rules: &Rules) -> (Vec<u8>, (usize, 
     };
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, rules.content_type.parse().unwrap())]);
     let never = OnFailure::PassThrough(Box::new(|why| panic!("{why}")));
-    let inner = Chunks(input.chunks(chunk_size.min(input.len().max(1))).map(Bytes::copy_from_slice).collect());
-    let mut body = RewritingBody::new(inner, page.settings(), charset::declared(&headers), DEFAULT_MEMORY, never);
+    let inner = chunks(input, chunk_size);
+    let output =
+        read_all(RewritingBody::new(inner, page.settings(), charset::declared(&headers), DEFAULT_MEMORY, never));
+    (output, (seen.controls.get(), seen.unusable.get()))
+}
+
+fn read_all<B: Body<Data = Bytes, Error: std::fmt::Debug> + Unpin>(mut body: B) -> Vec<u8> {
     let mut output = Vec::new();
     while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
         output.extend_from_slice(&frame.unwrap().into_data().unwrap());
     }
-    (output, (seen.controls.get(), seen.unusable.get()))
+    output
 }
 
-struct Chunks(std::collections::VecDeque<Bytes>);
+fn chunks(bytes: &[u8], size: usize) -> Chunks {
+    Chunks(bytes.chunks(size.min(bytes.len().max(1))).map(Bytes::copy_from_slice).collect())
+}
+
+/// A body in these frames.
+struct Chunks(VecDeque<Bytes>);
 
 impl Body for Chunks {
     type Data = Bytes;

@@ -27,11 +27,13 @@ const PIECE: usize = 64 * 1024;
 /// Enough to see a byte order mark, in bytes.
 const FIRST_BYTES: usize = 3;
 
-/// Leaves whatever the document is in: comment, script, style, title, text area, select, table, forms. Where none of
-/// them is open, browsers overlook every piece of it. Without it the text that follows could be swallowed, and a form
-/// in it dropped, as nested forms are.
-const OUT_OF_EVERYTHING: &str =
-    "<!-- --></script></style></title></textarea></xmp></iframe></noscript></select></table></table></table></form>";
+/// Leaves whatever the document is in: comment, raw text, drawing, select, table, link, form. Where none of them is open,
+/// browsers overlook every piece of it. Without it the text that follows could be swallowed or be part of a link, and a
+/// form in it dropped, as nested forms are.
+const OUT_OF_EVERYTHING: &str = concat!(
+    "<!-- --></script></style></title></textarea></xmp></iframe></noscript></noembed></noframes></svg></math></template>",
+    "</select></button></a></table></table></table></table></form>"
+);
 
 /// Why a page cannot be rewritten to its end.
 #[derive(Debug, thiserror::Error)]

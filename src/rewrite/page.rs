@@ -34,9 +34,9 @@ pub const RETURN_FORM: &str = "punchout-return";
 /// The id of the form that leads to our own return page. It is written here.
 pub const START_FORM: &str = "punchout-start";
 
-/// Written before anything of ours at the end of a body: where the shop left a form open, ours would be nested in it,
-/// and browsers drop nested forms. Where none is open they overlook it.
-const OUT_OF_FORMS: &str = "</form>";
+/// Written before anything of ours at the end of a body where the shop left a form open: ours would be nested in it, and
+/// browsers drop nested forms.
+const OUT_OF_FORM: &str = "</form>";
 
 /// Where a session's checkout controls lead.
 #[derive(Clone, Debug)]
@@ -47,7 +47,8 @@ pub struct Leave {
     pub url: String,
     /// The browsing context that the buyer asked for (`~TARGET`), if any.
     pub target: Option<String>,
-    /// What is to stand on every control instead of the shop's words.
+    /// What is to stand on every control instead of the shop's words. A link that is never closed loses with them
+    /// whatever follows in the element it stands in.
     pub label: Option<String>,
 }
 
@@ -123,7 +124,8 @@ pub struct Seen {
     pub unusable: Cell<usize>,
 }
 
-/// Gives the HTML to stand right before `</body>`, when the page has been read that far. Called once at most.
+/// Gives the HTML to stand right before `</body>`, when the page has been read that far. Called once at most. Write it
+/// as XML, every tag closed and every attribute in quotes, and it fits `application/xhtml+xml` as well.
 pub type EndOfBody = Box<dyn FnOnce() -> String>;
 
 /// Element handlers of another reader of the page, of the cart for example. They see elements before anything is changed.
@@ -158,6 +160,7 @@ impl Page<'_> {
             last_start: Cell::new(None),
             last_kind: Cell::new(Kind::Other),
             start_form_due: Cell::new(false),
+            form_open: Cell::new(false),
             document: Cell::new(false),
             frameset: Cell::new(false),
             end_of_body: RefCell::new(self.end_of_body),
@@ -183,6 +186,7 @@ impl Page<'_> {
             .append_element_content_handler(work.on(tag("html, head"), Work::document))
             .append_element_content_handler(work.on(tag("frameset"), Work::frameset))
             .append_element_content_handler(work.on(tag("body"), Work::body))
+            .append_element_content_handler(work.on(tag("form"), Work::form))
             .append_document_content_handler(
                 DocumentContentHandlers::default().end(move |end: &mut DocumentEnd| ending.end_of_document(end)),
             )
@@ -198,6 +202,7 @@ struct Work {
     /// What the last control is, for what stands inside it.
     last_kind: Cell<Kind>,
     start_form_due: Cell<bool>,
+    form_open: Cell<bool>,
     document: Cell<bool>,
     frameset: Cell<bool>,
     end_of_body: RefCell<Option<EndOfBody>>,
@@ -349,8 +354,24 @@ impl Work {
         Ok(())
     }
 
+    fn form(self: &Rc<Self>, element: &mut Element) -> HandlerResult {
+        if !element.can_have_content() {
+            return Ok(());
+        }
+        self.form_open.set(true);
+        let work = self.clone();
+        element.on_end_tag(Box::new(move |end: &mut EndTag| {
+            // the end tag of what the form stands in, where the form was never closed
+            work.form_open.set(end.name() != "form");
+            Ok(())
+        }))
+    }
+
     fn body(self: &Rc<Self>, element: &mut Element) -> HandlerResult {
         self.document.set(true);
+        if !element.can_have_content() {
+            return Ok(());
+        }
         let work = self.clone();
         element.on_end_tag(Box::new(move |end: &mut EndTag| {
             end.before(&work.ending(), ContentType::Html);
@@ -376,8 +397,8 @@ impl Work {
         if let Some(ours) = ours {
             html.push_str(&ours());
         }
-        if !html.is_empty() {
-            html.insert_str(0, OUT_OF_FORMS);
+        if !html.is_empty() && self.form_open.get() {
+            html.insert_str(0, OUT_OF_FORM);
         }
         html
     }
