@@ -14,3 +14,5 @@ pub mod coding;
 pub mod csp;
 pub mod page;
 pub mod response_headers;
+#[cfg(test)]
+mod scripted;

@@ -7,7 +7,8 @@
 //! | `<a>` | a submit button of the return form | a link to our URL |
 //! | `<button>`, `<input type=submit\|button\|image>` | a submit button of the return form | a submit button of the start form |
 //! | `<form>` | leads to our URL | leads to our URL |
-//! | anything else | loses what made it lead anywhere | the same |
+//! | a field | stays as it is | stays as it is |
+//! | anything else | loses what made it lead anywhere | loses what made it lead anywhere |
 //!
 //! A submit button belongs to its form by `form="id"`, which works wherever the button stands, even inside another form
 //! (HTML, "form owner"). Buttons and links inside a control are part of it. Classes, content and labels stay, so that it
@@ -33,9 +34,9 @@ pub const RETURN_FORM: &str = "punchout-return";
 /// The id of the form that leads to our own return page. It is written here.
 pub const START_FORM: &str = "punchout-start";
 
-/// Written before anything of ours at the end of a body: where the shop left a form open, ours would be nested in it,
-/// and browsers drop nested forms. Where none is open they overlook it.
-const OUT_OF_FORMS: &str = "</form>";
+/// Written before anything of ours at the end of a body where the shop left a form open: ours would be nested in it, and
+/// browsers drop nested forms.
+const OUT_OF_FORM: &str = "</form>";
 
 /// Where a session's checkout controls lead.
 #[derive(Clone, Debug)]
@@ -46,7 +47,8 @@ pub struct Leave {
     pub url: String,
     /// The browsing context that the buyer asked for (`~TARGET`), if any.
     pub target: Option<String>,
-    /// What is to stand on every control instead of the shop's words.
+    /// What is to stand on every control instead of the shop's words. A link that is never closed loses with them
+    /// whatever follows in the element it stands in.
     pub label: Option<String>,
 }
 
@@ -117,12 +119,13 @@ pub fn compile(selector: &str) -> Result<Selector, BadSelector> {
 pub struct Seen {
     /// Controls that were made to lead to us.
     pub controls: Cell<usize>,
-    /// Elements matched as controls that cannot lead anywhere (`<div>`, `<area>` ...). They were made harmless; the
-    /// selector should name the link or button.
+    /// Elements matched as controls that cannot be one: fields, which stay as they are, and others (`<div>`, `<area>`
+    /// ...), which were made harmless. The selector should name the link or button.
     pub unusable: Cell<usize>,
 }
 
-/// Gives the HTML to stand right before `</body>`, when the page has been read that far. Called once at most.
+/// Gives the HTML to stand right before `</body>`, when the page has been read that far. Called once at most. Write it
+/// as XML, every tag closed and every attribute in quotes, and it fits `application/xhtml+xml` as well.
 pub type EndOfBody = Box<dyn FnOnce() -> String>;
 
 /// Element handlers of another reader of the page, of the cart for example. They see elements before anything is changed.
@@ -157,6 +160,7 @@ impl Page<'_> {
             last_start: Cell::new(None),
             last_kind: Cell::new(Kind::Other),
             start_form_due: Cell::new(false),
+            form_open: Cell::new(false),
             document: Cell::new(false),
             frameset: Cell::new(false),
             end_of_body: RefCell::new(self.end_of_body),
@@ -182,6 +186,7 @@ impl Page<'_> {
             .append_element_content_handler(work.on(tag("html, head"), Work::document))
             .append_element_content_handler(work.on(tag("frameset"), Work::frameset))
             .append_element_content_handler(work.on(tag("body"), Work::body))
+            .append_element_content_handler(work.on(tag("form"), Work::form))
             .append_document_content_handler(
                 DocumentContentHandlers::default().end(move |end: &mut DocumentEnd| ending.end_of_document(end)),
             )
@@ -197,6 +202,7 @@ struct Work {
     /// What the last control is, for what stands inside it.
     last_kind: Cell<Kind>,
     start_form_due: Cell<bool>,
+    form_open: Cell<bool>,
     document: Cell<bool>,
     frameset: Cell<bool>,
     end_of_body: RefCell<Option<EndOfBody>>,
@@ -225,9 +231,10 @@ impl Work {
             (Kind::Link, Way::Lead) => self.lead_link(element)?,
             (Kind::Button | Kind::Input | Kind::ImageInput, _) => self.own_button(element, kind)?,
             (Kind::Form, _) => self.lead_form(element)?,
+            (Kind::Field, _) => {}
             (Kind::Other, _) => disarm(element),
         }
-        let count = if kind == Kind::Other { &self.seen.unusable } else { &self.seen.controls };
+        let count = if matches!(kind, Kind::Field | Kind::Other) { &self.seen.unusable } else { &self.seen.controls };
         count.set(count.get() + 1);
         Ok(())
     }
@@ -253,10 +260,18 @@ impl Work {
 
     fn link_to_button(&self, element: &mut Element) -> HandlerResult {
         disarm(element);
-        element.set_tag_name("button")?;
         self.submit(element, RETURN_FORM)?;
         self.relabel(element);
-        Ok(())
+        // not `set_tag_name`: where the link is never closed, that renames the end tag of what it stands in
+        element.start_tag().set_name("button");
+        element.on_end_tag(Box::new(|end: &mut EndTag| {
+            if end.name() == "a" {
+                end.set_name("button");
+            } else {
+                end.before("</button>", ContentType::Html);
+            }
+            Ok(())
+        }))
     }
 
     fn lead_link(&self, element: &mut Element) -> HandlerResult {
@@ -339,8 +354,24 @@ impl Work {
         Ok(())
     }
 
+    fn form(self: &Rc<Self>, element: &mut Element) -> HandlerResult {
+        if !element.can_have_content() {
+            return Ok(());
+        }
+        self.form_open.set(true);
+        let work = self.clone();
+        element.on_end_tag(Box::new(move |end: &mut EndTag| {
+            // the end tag of what the form stands in, where the form was never closed
+            work.form_open.set(end.name() != "form");
+            Ok(())
+        }))
+    }
+
     fn body(self: &Rc<Self>, element: &mut Element) -> HandlerResult {
         self.document.set(true);
+        if !element.can_have_content() {
+            return Ok(());
+        }
         let work = self.clone();
         element.on_end_tag(Box::new(move |end: &mut EndTag| {
             end.before(&work.ending(), ContentType::Html);
@@ -366,8 +397,8 @@ impl Work {
         if let Some(ours) = ours {
             html.push_str(&ours());
         }
-        if !html.is_empty() {
-            html.insert_str(0, OUT_OF_FORMS);
+        if !html.is_empty() && self.form_open.get() {
+            html.insert_str(0, OUT_OF_FORM);
         }
         html
     }
@@ -381,6 +412,8 @@ enum Kind {
     Input,
     ImageInput,
     Form,
+    /// What a form carries: the shop needs it as it is.
+    Field,
     Other,
 }
 
@@ -396,6 +429,7 @@ impl Kind {
             "form" => Kind::Form,
             "input" if kind() == "image" => Kind::ImageInput,
             "input" if kind() == "submit" || kind() == "button" => Kind::Input,
+            "input" | "select" | "textarea" | "option" => Kind::Field,
             _ => Kind::Other,
         }
     }
