@@ -2,6 +2,9 @@
 //! several chunk sizes. With `BLESS=1` what comes out is written down as expected: read the difference before
 //! committing it.
 
+// the functions that tests share are tests too
+#![allow(clippy::unwrap_used)]
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,8 +24,9 @@ use proptest::prelude::*;
 use punchout_proxy::rewrite::body::{DEFAULT_MEMORY, OnFailure, RewritingBody};
 use punchout_proxy::rewrite::charset::{self, Declared};
 use punchout_proxy::rewrite::coding::{self, Coding, Expansion};
+use punchout_proxy::rewrite::controls::{self, Controls, Leave, Seen, Way};
 use punchout_proxy::rewrite::csp::Opening;
-use punchout_proxy::rewrite::page::{self, Controls, Leave, Page, Seen, Way};
+use punchout_proxy::rewrite::page::{EndOfBody, Page};
 use serde::Deserialize;
 
 const CHUNK_SIZES: [usize; 4] = [1, 7, 1000, usize::MAX];
@@ -151,6 +155,25 @@ proptest! {
         prop_assert_eq!(output, soup);
         prop_assert_eq!(seen, (0, 0));
     }
+
+    #[test]
+    fn how_a_page_is_cut_changes_nothing(soup in tag_soup(), size in 1usize..60, submit in any::<bool>()) {
+        let rules = Rules {
+            way: if submit { "submit" } else { "lead" }.into(),
+            controls: vec!["a, form".into(), "button, input".into()],
+            hide: vec!["svg, p".into()],
+            target: Some("_top".into()),
+            label: None,
+            form_action: vec!["https://hook.example".into()],
+            end_of_body: Some("<form id='punchout-return'></form>".into()),
+            content_type: "text/html".into(),
+            seen: (0, 0),
+        };
+        let whole = rewrite(&soup, usize::MAX, &rules);
+        let cut = rewrite(&soup, size, &rules);
+        prop_assert_eq!(String::from_utf8_lossy(&cut.0), String::from_utf8_lossy(&whole.0));
+        prop_assert_eq!(cut, whole);
+    }
 }
 
 fn tag_soup() -> impl Strategy<Value = Vec<u8>> {
@@ -175,8 +198,8 @@ fn tag_soup() -> impl Strategy<Value = Vec<u8>> {
 
 fn rewrite(input: &[u8], chunk_size: usize, rules: &Rules) -> (Vec<u8>, (usize, usize)) {
     let seen = Rc::new(Seen::default());
-    let hide: Vec<_> = rules.hide.iter().map(|selector| page::compile(selector).unwrap()).collect();
-    let end_of_body = rules.end_of_body.clone().map(|html| Box::new(move || html) as page::EndOfBody);
+    let hide: Vec<_> = rules.hide.iter().map(|selector| controls::compile(selector).unwrap()).collect();
+    let end_of_body = rules.end_of_body.clone().map(|html| Box::new(move || html) as EndOfBody);
     let page = Page {
         controls: &Controls::compile(&rules.controls).unwrap(),
         leave: Leave {

@@ -20,12 +20,18 @@ use super::charset::{self, Declared, Unrewritable};
 /// elements. Real pages need some ten thousand; only broken or hostile ones come near.
 pub const DEFAULT_MEMORY: usize = 1024 * 1024;
 
+/// Below this lol_html cannot even begin, in bytes.
+const LEAST_MEMORY: usize = 8 * 1024;
+
 /// Larger frames are fed to lol_html in pieces of this size, in bytes, because it copies what it is fed to behind what
 /// it holds, and both count against its limit.
 const PIECE: usize = 64 * 1024;
 
 /// Enough to see a byte order mark, in bytes.
 const FIRST_BYTES: usize = 3;
+
+/// So much white space is waited through for the byte that tells JSON from HTML, in bytes.
+const WHITE_SPACE: usize = 1024;
 
 /// Leaves whatever the document is in: comment, raw text, drawing, select, table, link, form. Where none of them is open,
 /// browsers overlook every piece of it. Without it the text that follows could be swallowed or be part of a link, and a
@@ -57,7 +63,7 @@ pub enum OnFailure {
     PassThrough(Tail),
     /// Fail closed, for cart pages, where an untouched checkout control would place a real order: nothing more of the
     /// shop's page is sent, the document ends with the tail. Controls that left before are submit buttons of
-    /// [`page::RETURN_FORM`](super::page::RETURN_FORM), so a form of that id in the tail says where they lead.
+    /// [`RETURN_FORM`](super::controls::RETURN_FORM), so a form of that id in the tail says where they lead.
     Close(Tail),
 }
 
@@ -110,7 +116,7 @@ impl Sink {
 
 impl<B> RewritingBody<B> {
     /// A body that rewrites `inner` by `settings` (see [`page`](super::page)); `declared` is the charset in the
-    /// answer's head and `memory` is what lol_html may hold, in bytes (see [`DEFAULT_MEMORY`]). Charset, limits,
+    /// answer's head and `memory` is what lol_html may hold, in bytes from 8 kB up (see [`DEFAULT_MEMORY`]). Charset, limits,
     /// strictness and bail-out are set here, because they follow from the other arguments.
     pub fn new(
         inner: B,
@@ -120,6 +126,7 @@ impl<B> RewritingBody<B> {
         on_failure: OnFailure,
     ) -> Self {
         let graceful = matches!(on_failure, OnFailure::PassThrough(_));
+        let memory = memory.max(LEAST_MEMORY);
         let settings = settings
             // lol_html's default aborts on markup that old shops do have
             .with_strict(false)
@@ -139,10 +146,12 @@ impl<B> RewritingBody<B> {
     }
 
     fn feed(&mut self, data: &[u8]) {
+        // what comes out is about as long as what goes in
+        self.out.0.borrow_mut().reserve(data.len());
         match mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Begin { settings, declared, mut first } => {
                 first.extend_from_slice(data);
-                if first.len() < FIRST_BYTES {
+                if first.len() < FIRST_BYTES || (first.len() < WHITE_SPACE && first.trim_ascii().is_empty()) {
                     self.stage = Stage::Begin { settings, declared, first };
                 } else {
                     self.begin(*settings, declared, &first);
