@@ -21,8 +21,8 @@
 //!
 //! Modules in the order in which data flows; `use` points down this list only.
 
-pub mod demo;
 pub mod cart;
+pub mod demo;
 pub mod finding;
 pub mod problem;
 pub mod protocol;

@@ -48,8 +48,7 @@ const PICKED: [&str; 4] =
 
 pub(super) fn shelf(view: &View, category: &Category) -> String {
     let products: Vec<&Product> = PRODUCTS.iter().filter(|product| product.category == category.slug).collect();
-    let body =
-        format!(r#"<h1>{}</h1><p>{}.</p>{}"#, category.name, category.about, product_table(view, &products));
+    let body = format!(r#"<h1>{}</h1><p>{}.</p>{}"#, category.name, category.about, product_table(view, &products));
     layout(view, category.name, &body)
 }
 
@@ -219,15 +218,17 @@ pub(super) fn checkout(view: &View) -> String {
 }
 
 pub(super) fn thanks(view: &View, number: &str) -> String {
-    let body = format!(
-        r#"<h1>Takk for bestillingen</h1><p class="kvittering">Ordre {} er mottatt.</p>"#,
-        escape_text(number)
-    );
+    let body =
+        format!(r#"<h1>Takk for bestillingen</h1><p class="kvittering">Ordre {} er mottatt.</p>"#, escape_text(number));
     layout(view, "Takk", &body)
 }
 
 pub(super) fn bad_quantity(view: &View) -> String {
-    layout(view, "Ugyldig antall", r#"<h1>Ugyldig antall</h1><p class="feilmelding">Oppgi et antall større enn null.</p>"#)
+    layout(
+        view,
+        "Ugyldig antall",
+        r#"<h1>Ugyldig antall</h1><p class="feilmelding">Oppgi et antall større enn null.</p>"#,
+    )
 }
 
 pub(super) fn not_found(view: &View) -> String {
@@ -249,7 +250,9 @@ fn product_table(view: &View, products: &[&Product]) -> String {
         );
     }
     let kind = if view.customer.is_some() { "Avtalepris" } else { "Listepris" };
-    format!(r#"<table class="varer" cellspacing="0"><tr><th>&nbsp;<th>Vare<th>Enhet<th class="tall">{kind}{rows}</table>"#)
+    format!(
+        r#"<table class="varer" cellspacing="0"><tr><th>&nbsp;<th>Vare<th>Enhet<th class="tall">{kind}{rows}</table>"#
+    )
 }
 
 fn icon_of(product: &Product) -> String {
