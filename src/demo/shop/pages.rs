@@ -155,11 +155,11 @@ pub(super) fn cart(view: &View) -> String {
 fn cart_table(view: &View) -> String {
     let mut rows = String::new();
     for line in &view.lines {
-        let _ = write!(
+        let _ = writeln!(
             rows,
             "<tr class=\"kurvlinje\"><td class=\"bilde\">{icon}<td class=\"vare\"><a href=\"/vare/{slug}\">{name}</a><br><span class=\"varenr\">Varenr. <b>{sku}</b></span>\
              <td class=\"antall\"><input class=\"qty\" name=\"antall[{slug}]\" value=\"{quantity}\" size=\"6\"><td class=\"enhet\">{unit}<td class=\"pris\">{price}\
-             <td class=\"sum\">{total}<td><a class=\"fjern\" href=\"/handlekurv/fjern?vare={slug}\">Fjern</a>\n",
+             <td class=\"sum\">{total}<td><a class=\"fjern\" href=\"/handlekurv/fjern?vare={slug}\">Fjern</a>",
             icon = icon_of(line.product),
             slug = line.product.slug,
             name = escape_text(line.name),
@@ -177,7 +177,7 @@ fn cart_table(view: &View) -> String {
     };
     format!(
         r#"<h1>Handlekurv</h1><form id="kurvskjema" method="post" action="/handlekurv/oppdater"><table class="varer kurv" cellspacing="0">
-<tr><th>&nbsp;<th>Vare<th>Antall<th>Enhet<th>Pris<th>Sum<th>&nbsp;
+<tr><th>&nbsp;<th>Vare<th>Antall<th>Enhet<th class="tall">Pris<th class="tall">Sum<th>&nbsp;
 {rows}<tr class="kurvsum"><td colspan=5>Sum eks. mva.<td class="sum">{sum}<td>
 <tr class="kurvsum"><td colspan=5>Mva. 25 %<td class="sum">{vat}<td>
 </table><p class="knapper"><a href="/handlekurv/tom">Tøm handlekurven</a> <button class="knapp svak" type="submit">Oppdater</button> {quick}<button class="knapp gaa-til-kassen" type="button" onclick="location.href='/kasse'">Gå til kassen</button></p></form>"#,
