@@ -130,7 +130,7 @@ fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> 
 fn units(buyer: &BuyerFile, file: &File) -> Units {
     let mut table: BTreeMap<String, String> = file.units.clone();
     table.extend(buyer.units.clone());
-    Units::new(table, buyer.default_unit.clone())
+    Units::shipped().with_words(table).with_default(buyer.default_unit.clone())
 }
 
 fn form(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> FormStyle {

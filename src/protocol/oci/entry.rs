@@ -117,6 +117,11 @@ impl Entry {
         false
     }
 
+    /// What a session keeps of it: everything but password and token, which have done their work.
+    pub fn without_secrets(self) -> Entry {
+        Entry { password: None, token: None, ..self }
+    }
+
     /// Reads a catalog call. `query` is what stands after `?`, as it came; `body` its content type and all its bytes.
     ///
     /// # Errors
