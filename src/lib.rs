@@ -21,10 +21,17 @@
 //!
 //! Modules in the order in which data flows; `use` points down this list only.
 
+pub mod demo;
+pub mod server;
+pub mod proxy;
+pub mod exchange;
 pub mod config;
+pub mod rewrite;
+pub mod upstream;
 pub mod cart;
 pub mod protocol;
 pub mod policy;
 pub mod location;
+pub mod pages;
 pub mod problem;
 pub mod finding;

@@ -1,2 +1,8 @@
-//! `proxy.toml`, in two steps: what the file may say ([`file`]), and what will be done ([`plan`]).
+//! What the operator decided: checked and compiled once, shared by every request.
+
 pub mod document;
+pub mod limits;
+pub mod plan;
+
+pub use limits::Limits;
+pub use plan::{Plan, Plans};

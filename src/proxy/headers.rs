@@ -1,0 +1,236 @@
+//! What is done to the fields of a message on its way through. Pure, in place, and nothing that need not be done.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+use crate::exchange::Client;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Removes what is meant for the next hop alone (RFC 9110, section 7.6.1): Connection and all it names, and the
+/// fields that are so by definition. Trailer stays: it announces trailers, which pass through.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        strip_named(headers);
+        headers.remove(CONNECTION);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION]
+    {
+        headers.remove(name);
+    }
+}
+
+/// There may be several Connection lines, and `remove` gives the first only; their bytes need not be UTF-8.
+fn strip_named(headers: &mut HeaderMap) {
+    let mut named = Vec::new();
+    for line in headers.get_all(CONNECTION) {
+        for option in line.as_bytes().split(|&byte| byte == b',') {
+            let option = option.trim_ascii();
+            // The usual ones name no field that is not removed anyway.
+            if option.is_empty() || option.eq_ignore_ascii_case(b"keep-alive") || option.eq_ignore_ascii_case(b"close")
+            {
+                continue;
+            }
+            if let Ok(name) = HeaderName::from_bytes(option)
+                && !is_end_to_end(&name)
+            {
+                named.push(name);
+            }
+        }
+    }
+    for name in named {
+        headers.remove(name);
+    }
+}
+
+/// Fields that a Connection line cannot take away: a client that names them wants to change how the message is framed
+/// or who it seems to come from (RFC 9110, section 7.6.1 forbids senders to name them).
+fn is_end_to_end(name: &HeaderName) -> bool {
+    [HOST, CONTENT_LENGTH, COOKIE, http::header::AUTHORIZATION, http::header::SET_COOKIE, http::header::CONTENT_TYPE]
+        .contains(name)
+        || *name == http::header::CACHE_CONTROL
+        || *name == http::header::CONTENT_ENCODING
+}
+
+/// The protocol a request asks to change to: one Upgrade field, named in Connection. h2c is no such request: spoken
+/// beyond us it would bypass every rule, and RFC 9113 has dropped it.
+pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(UPGRADE).iter();
+    let (wanted, None) = (lines.next()?, lines.next()) else { return None };
+    let protocol = wanted.as_bytes();
+    if protocol.is_empty() || protocol.contains(&b',') || protocol.to_ascii_lowercase().starts_with(b"h2c") {
+        return None;
+    }
+    let mut options = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade")).then(|| wanted.clone())
+}
+
+/// Puts back what an upgrade needs on the next hop.
+pub fn ask_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, protocol);
+}
+
+/// Tells the shop who asks, how and for which name. What the client says of itself is replaced, unless it is a front
+/// proxy that we were told to trust: then its chain is continued.
+pub fn forwarded(headers: &mut HeaderMap, client: &Client) {
+    if client.trusted {
+        append_to_chain(headers, &client.address);
+    } else {
+        headers.insert(X_FORWARDED_FOR, client.address.clone());
+        for name in [FORWARDED, X_REAL_IP, X_FORWARDED_PORT] {
+            headers.remove(name);
+        }
+    }
+    if !client.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
+        let scheme = if client.secure { "https" } else { "http" };
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    }
+    if !client.trusted || !headers.contains_key(X_FORWARDED_HOST) {
+        match headers.get(HOST).cloned() {
+            Some(host) => headers.insert(X_FORWARDED_HOST, host),
+            None => headers.remove(X_FORWARDED_HOST),
+        };
+    }
+}
+
+/// The last address of the last line is the one that counts, so all lines become one.
+fn append_to_chain(headers: &mut HeaderMap, address: &HeaderValue) {
+    let mut chain = Vec::new();
+    for line in headers.get_all(X_FORWARDED_FOR) {
+        chain.extend_from_slice(line.as_bytes());
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(address.as_bytes());
+    // Field values joined by a comma and a blank are a field value; if not, the one we know is said.
+    let chain = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).unwrap_or_else(|_| address.clone());
+    headers.insert(X_FORWARDED_FOR, chain);
+}
+
+/// Says that the body is chunked. hyper's client does so by itself for POST but sends a GET without its body.
+pub fn mark_chunked(headers: &mut HeaderMap) {
+    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in fields {
+            map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        map
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        headers.keys().map(HeaderName::as_str).collect()
+    }
+
+    fn client(trusted: bool) -> Client {
+        Client::new("192.0.2.1:4711".parse().unwrap(), false, trusted)
+    }
+
+    #[test]
+    fn rfc9110_7_6_1_connection_and_all_it_names_on_every_line_go() {
+        let mut headers = map(&[
+            ("host", "a"),
+            ("connection", "X-One , ,close"),
+            ("x-one", "1"),
+            ("connection", "x-TWO"),
+            ("x-two", "2"),
+            ("x-two", "2 again"),
+            ("x-three", "3"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(names(&headers), ["host", "x-three"]);
+    }
+
+    #[test]
+    fn rfc9110_7_6_1_bytes_that_are_not_utf8_do_not_hide_a_name() {
+        let mut headers = map(&[("x-one", "1")]);
+        headers.append(CONNECTION, HeaderValue::from_bytes(b"\xff, x-one").unwrap());
+        strip_hop_by_hop(&mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn rfc9110_7_6_1_fields_for_the_next_hop_go_and_trailer_stays() {
+        let mut headers = map(&[
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("trailer", "x-sum"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(names(&headers), ["trailer"]);
+    }
+
+    #[test]
+    fn rfc9110_7_6_1_connection_cannot_name_what_frames_or_addresses_a_message() {
+        let mut headers =
+            map(&[("connection", "host, content-length, cookie"), ("host", "a"), ("content-length", "3")]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(names(&headers), ["host", "content-length"]);
+    }
+
+    #[test]
+    fn rfc9110_7_8_upgrade_counts_only_when_connection_names_it() {
+        assert_eq!(upgrade(&map(&[("upgrade", "websocket")])), None);
+        let asked = map(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
+        assert_eq!(upgrade(&asked).unwrap(), "websocket");
+        assert_eq!(upgrade(&map(&[("connection", "upgrade"), ("upgrade", "H2C")])), None);
+        assert_eq!(upgrade(&map(&[("connection", "upgrade"), ("upgrade", "websocket, h2c")])), None);
+    }
+
+    #[test]
+    fn what_a_stranger_says_of_itself_is_replaced() {
+        let mut headers = map(&[
+            ("host", "shop.example"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.2"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-port", "443"),
+            ("x-real-ip", "10.0.0.1"),
+            ("forwarded", "for=10.0.0.1"),
+        ]);
+        forwarded(&mut headers, &client(false));
+        let expected = map(&[
+            ("host", "shop.example"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "shop.example"),
+        ]);
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_trusted_front_proxy_is_believed_and_its_chain_continued_on_one_line() {
+        let mut headers = map(&[
+            ("host", "shop.example"),
+            ("x-forwarded-for", "203.0.113.9"),
+            ("x-forwarded-for", "203.0.113.10"),
+            ("x-forwarded-proto", "https"),
+        ]);
+        forwarded(&mut headers, &client(true));
+        let expected = map(&[
+            ("host", "shop.example"),
+            ("x-forwarded-for", "203.0.113.9, 203.0.113.10, 192.0.2.1"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "shop.example"),
+        ]);
+        assert_eq!(headers, expected);
+    }
+}
