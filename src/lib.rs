@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod exchange;
 pub mod config;
 pub mod rewrite;
+pub mod shop;
 pub mod upstream;
 pub mod cart;
 pub mod protocol;

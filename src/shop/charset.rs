@@ -1,28 +1,22 @@
 //! In which charset a page is written, and so in which its forms are sent.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use http::HeaderMap;
 use regex::bytes::Regex;
+
+use crate::rewrite::charset::{Declared, declared};
 
 /// How far from its start a page may declare its charset. Browsers stop at 1024; shops with long heads do not.
 const DECLARATION_WITHIN: usize = 4096;
 
 /// Decodes a page: by its byte order mark, the header, its own declaration, and without any of these as UTF-8 where it
 /// is that and as Windows-1252 where not. `ISO-8859-1` means Windows-1252, as everywhere on the web.
-pub(super) fn decode(content_type: Option<&[u8]>, bytes: &[u8]) -> (String, &'static Encoding) {
-    let encoding = match Encoding::for_bom(bytes) {
-        Some((encoding, _)) => encoding,
-        None => content_type.and_then(of_header).or_else(|| of_declaration(bytes)).unwrap_or_else(|| guess(bytes)),
+pub(super) fn decode(head: &HeaderMap, bytes: &[u8]) -> (String, &'static Encoding) {
+    let encoding = match (Encoding::for_bom(bytes), declared(head)) {
+        (Some((encoding, _)), _) | (None, Declared::Charset(encoding)) => encoding,
+        (None, Declared::Nothing) => of_declaration(bytes).unwrap_or_else(|| guess(bytes)),
     };
     (encoding.decode_with_bom_removal(bytes).0.into_owned(), encoding)
-}
-
-fn of_header(content_type: &[u8]) -> Option<&'static Encoding> {
-    content_type.split(|byte| *byte == b';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_at(parameter.iter().position(|byte| *byte == b'=')?);
-        let value = value[1..].trim_ascii();
-        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
-        name.trim_ascii().eq_ignore_ascii_case(b"charset").then(|| Encoding::for_label(value))?
-    })
 }
 
 fn of_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
@@ -48,6 +42,12 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
+    use http::header::CONTENT_TYPE;
+
+    fn head(content_type: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))])
+    }
 
     #[test]
     fn the_charset_is_found_where_browsers_look() {
@@ -64,14 +64,13 @@ mod tests {
             ("text/html; charset=nonsense", b"abc \xC3\xA6", "UTF-8"),
             ("", b"abc \xE6", "windows-1252"),
         ] {
-            let header = (!header.is_empty()).then_some(header.as_bytes());
-            assert_eq!(decode(header, body).1.name(), expected, "{header:?} {body:?}");
+            assert_eq!(decode(&head(header), body).1.name(), expected, "{header:?} {body:?}");
         }
     }
 
     #[test]
     fn bytes_become_text_without_the_mark() {
-        assert_eq!(decode(None, b"\xEF\xBB\xBFbl\xC3\xA5").0, "blå");
-        assert_eq!(decode(Some(b"text/html; charset=iso-8859-1"), b"bl\xE5 \x80").0, "blå €");
+        assert_eq!(decode(&head(""), b"\xEF\xBB\xBFbl\xC3\xA5").0, "blå");
+        assert_eq!(decode(&head("text/html; charset=iso-8859-1"), b"bl\xE5 \x80").0, "blå €");
     }
 }

@@ -6,9 +6,9 @@
 
 mod account;
 mod charset;
-mod coding;
 mod cookie_date;
 mod form;
+mod form_reader;
 mod jar;
 mod page;
 mod sign_in;
