@@ -1,15 +1,16 @@
 //! What one request carries on its way down.
 
 use std::cell::OnceCell;
-use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use data_encoding::BASE32_NOPAD;
 use http::HeaderValue;
 
 use crate::config::Plan;
+use crate::session::Session;
+use crate::session::id::Reference;
+use crate::session::store::Store;
 use crate::upstream::Pool;
 
 /// The plan in force and the worker's connections to its shop. Replaced as one on a reload, so that a request never
@@ -20,6 +21,8 @@ pub struct Shop {
     pub plan: Arc<Plan>,
     /// Connections to its origin.
     pub pool: Rc<Pool>,
+    /// The open sessions; all workers share them.
+    pub sessions: Store,
 }
 
 /// One client connection.
@@ -39,12 +42,8 @@ pub struct Client {
 pub struct Exchange {
     shop: Rc<Shop>,
     client: Rc<Client>,
-    id: OnceCell<CorrelationId>,
+    reference: OnceCell<Reference>,
 }
-
-/// Eight characters that name a request on a problem page and in the log.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CorrelationId([u8; 8]);
 
 impl Client {
     /// A client at `peer`.
@@ -58,7 +57,7 @@ impl Client {
 impl Exchange {
     /// A request of `client` to `shop`.
     pub fn new(shop: Rc<Shop>, client: Rc<Client>) -> Self {
-        Exchange { shop, client, id: OnceCell::new() }
+        Exchange { shop, client, reference: OnceCell::new() }
     }
 
     /// The plan this request is served by, from beginning to end.
@@ -71,6 +70,11 @@ impl Exchange {
         &self.shop.pool
     }
 
+    /// The open sessions.
+    pub fn sessions(&self) -> &Store {
+        &self.shop.sessions
+    }
+
     /// Who asked.
     pub fn client(&self) -> &Rc<Client> {
         &self.client
@@ -81,64 +85,36 @@ impl Exchange {
         self.client.peer
     }
 
-    /// The client came over TLS.
+    /// The visitor's browser speaks https: to us, or to a front proxy as `public` says.
     pub fn secure(&self) -> bool {
-        self.client.secure
+        self.client.secure || self.shop.plan.public.as_ref().is_some_and(|public| public.secure)
     }
 
-    /// The request's name, made when first asked for: visitors never pay for it.
-    pub fn id(&self) -> CorrelationId {
-        *self.id.get_or_init(CorrelationId::random)
+    /// What stands on a problem page and in the log beside it: the session's reference where there is a session, else made
+    /// when first asked for. Visitors never pay for it.
+    pub fn reference(&self) -> Reference {
+        *self.reference.get_or_init(Reference::random)
+    }
+}
+
+impl Exchange {
+    /// From here on the request is called by its session's reference.
+    pub fn belongs_to(&self, session: &Session) {
+        // It was set before only where the request was already a session's.
+        let _ = self.reference.set(session.reference);
     }
 }
 
 impl Clone for Exchange {
-    /// Both carry the same id from here on.
+    /// Both carry the same reference from here on.
     fn clone(&self) -> Self {
-        Exchange { shop: self.shop.clone(), client: self.client.clone(), id: OnceCell::from(self.id()) }
-    }
-}
-
-impl CorrelationId {
-    fn random() -> Self {
-        let mut random = [0; 5];
-        // Without randomness the id only names less well: it guards nothing.
-        if getrandom::fill(&mut random).is_err() {
-            random.copy_from_slice(&std::process::id().to_be_bytes().repeat(2)[..5]);
-        }
-        let mut text = [0; 8];
-        BASE32_NOPAD.encode_mut(&random, &mut text);
-        CorrelationId(text)
-    }
-
-    /// Eight characters of A-Z and 2-7.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("base32 is ASCII")
-    }
-}
-
-impl fmt::Display for CorrelationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for CorrelationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        Exchange { shop: self.shop.clone(), client: self.client.clone(), reference: OnceCell::from(self.reference()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_eight_base32_characters_and_differ() {
-        let (one, other) = (CorrelationId::random(), CorrelationId::random());
-        assert_ne!(one, other);
-        assert!(one.as_str().bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7')));
-    }
 
     #[test]
     fn a_mapped_ipv6_address_is_written_as_the_ipv4_address_it_is() {

@@ -86,6 +86,16 @@ impl<'t> Document<'t> {
         Fault { place: self.locate(&key).map(|offset| place(self.text, offset)), key, message: message.into() }
     }
 
+    /// The text at `key`, where there is one.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        let mut steps = key.split('.');
+        let mut value = self.tree.get_ref().get(steps.next()?)?;
+        for step in steps {
+            value = value.get_ref().as_table()?.get(step)?;
+        }
+        value.get_ref().as_str()
+    }
+
     fn locate(&self, key: &str) -> Option<usize> {
         let mut found = None;
         let mut table = self.tree.get_ref();

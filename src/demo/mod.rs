@@ -5,9 +5,12 @@
 //! * [`procurement`]: "Kommunal Innkjøp", where a punchout begins and where the cart comes back.
 //! * [`catalogue`]: what the shop sells.
 //! * [`journey`]: the whole round trip as a crude browser makes it, every returned field compared with the catalogue.
+//! * [`browser`]: that crude browser.
 //! * [`site`]: what both servers stand on.
 
+pub mod browser;
 pub mod catalogue;
+pub mod journey;
 pub mod procurement;
 pub mod shop;
 pub mod site;
@@ -20,10 +23,43 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use self::procurement::{Procurement, ProcurementSettings};
-use self::shop::{Shop, ShopSettings};
+use self::shop::{Customer, Shop, ShopSettings};
 
 /// The path of the proxy that takes the catalog call.
 pub const ENTRY_PATH: &str = "/punchout";
+
+/// The shop's words for units and the codes that the procurement system maintains.
+const UNITS: &[(&str, &str)] = &[("stk", "PCE"), ("pk", "PK"), ("eske", "BX"), ("m", "MTR"), ("kg", "KGM")];
+/// The shop's number in the procurement system.
+const VENDOR_NUMBER: &str = "0000100234";
+/// The material group of everything the shop sells: UNSPSC "hand tools".
+const MATERIAL_GROUP: &str = "27110000";
+/// argon2id of [`ProcurementSettings::default`]'s password, at the costs `hash-password` takes.
+const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9yZHZpay1mam9yZHZpaw$fTwKk/C4S8I3n5BubNdtOfCMeS+OtZAjbNvOz5TpiN4";
+
+/// The `proxy.toml` of the demo: the shop at `shop_addr`, and carts may go to `procurement_addr` alone.
+///
+/// It listens on a free loopback port; whoever wants another replaces the `listen` line.
+pub fn proxy_toml(shop_addr: SocketAddr, procurement_addr: SocketAddr) -> String {
+    let units: String = UNITS.iter().map(|(word, code)| format!("{word} = \"{code}\"\n")).collect();
+    let customer = Customer::demo();
+    site::fill(
+        include_str!("assets/proxy.toml"),
+        &[
+            ("shop", &shop_addr.to_string()),
+            ("procurement", &procurement_addr.to_string()),
+            ("entry", ENTRY_PATH),
+            ("units", &units),
+            ("username", &ProcurementSettings::default().username),
+            ("password_hash", PASSWORD_HASH),
+            ("account", &customer.email),
+            ("account_password", &customer.password),
+            ("vendor", VENDOR_NUMBER),
+            ("material_group", MATERIAL_GROUP),
+        ],
+    )
+}
 
 /// Both demo servers, running on a thread of their own until this is dropped or [`Demo::stop`]ped.
 #[derive(Debug)]
@@ -107,5 +143,30 @@ impl Drop for Demo {
             // A panic of the thread has been printed by now.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::password_hash::{PasswordHash, PasswordVerifier};
+
+    use super::*;
+
+    #[test]
+    fn the_hash_in_the_file_is_the_demo_passwords() {
+        let hash = PasswordHash::new(PASSWORD_HASH).unwrap();
+        let password = ProcurementSettings::default().password;
+        argon2::Argon2::default().verify_password(password.as_bytes(), &hash).unwrap();
+    }
+
+    #[test]
+    fn the_file_is_toml_without_a_hole() {
+        let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let file: toml::Table = toml::from_str(&proxy_toml(addr(3000), addr(4000))).unwrap();
+        assert_eq!(file["shop"]["origin"].as_str(), Some("http://127.0.0.1:3000"));
+        let buyer = &file["buyer"][0];
+        assert_eq!(buyer["hooks"][0].as_str(), Some("http://127.0.0.1:4000/oci/inbound"));
+        assert_eq!(buyer["password_hash"].as_str(), Some(PASSWORD_HASH));
+        assert_eq!(file["units"]["stk"].as_str(), Some("PCE"));
     }
 }

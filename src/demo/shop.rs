@@ -176,9 +176,7 @@ impl Site for Shop {
             (true, "/handlekurv/tom") => visit.change(Basket::clear),
             (true, "/kasse") => visit.checkout(),
             (false, "/kasse/bestill") => visit.place_order(),
-            (true, "/kasse/takk") => {
-                self.page(StatusCode::OK, &pages::thanks(&visit.view(), query.value("ordre")))
-            }
+            (true, "/kasse/takk") => self.page(StatusCode::OK, &pages::thanks(&visit.view(), query.value("ordre"))),
             (true, "/_shop/orders") => {
                 site::json(StatusCode::OK, &json!({ "count": visit.state.orders.len(), "orders": visit.state.orders }))
             }

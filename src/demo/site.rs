@@ -3,6 +3,7 @@
 //! Everything here is deliberately independent of the proxy's own code, or the demo would check the proxy with the
 //! proxy.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,8 +92,14 @@ impl Charset {
 
     /// The pairs as the body of an urlencoded form, as a browser sends it from a page in this charset.
     pub fn write_form(self, pairs: &[(String, String)]) -> String {
-        let encode = move |text: &str| self.encode(text).into();
-        form_urlencoded::Serializer::new(String::new()).encoding_override(Some(&encode)).extend_pairs(pairs).finish()
+        fn latin1(text: &str) -> Cow<'_, [u8]> {
+            WINDOWS_1252.encode(text).0
+        }
+        let encode: form_urlencoded::EncodingOverride<'_> = match self {
+            Self::Utf8 => None,
+            Self::Latin1 => Some(&latin1),
+        };
+        form_urlencoded::Serializer::new(String::new()).encoding_override(encode).extend_pairs(pairs).finish()
     }
 }
 

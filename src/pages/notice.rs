@@ -3,7 +3,6 @@
 //! They carry a code and the correlation id, and never a problem's or finding's detail: that may name hosts, selectors
 //! or accounts, and belongs to the log, where the id finds it.
 
-use http::StatusCode;
 use http::header::{self, HeaderValue};
 use serde::Serialize;
 
@@ -191,6 +190,7 @@ mod tests {
     use super::super::{Language, Nonce};
     use super::*;
     use crate::finding::code;
+    use http::StatusCode;
     use std::time::Duration;
 
     const HOSTILE: &str = "\"><script>alert(1)</script>'&\r\nSet-Cookie: a=b";

@@ -30,7 +30,8 @@ const SUBMIT: &str = r#"(function () {
 const GO_ON: &str = "location.replace(document.getElementById('onward').href);\n";
 
 /// Our return page: `form` takes the cart to the procurement system. `form` is finished, escaped HTML with a visible
-/// submit button, labelled [`texts::HandOver::button`], and an `accept-charset` of its own, for this page is UTF-8.
+/// submit button, labelled [`texts::HandOver::button`], and an `accept-charset` of its own, for this page is UTF-8. What
+/// must arrive stands in hidden inputs: a script's submission does not send the button.
 ///
 /// `auto_submit` is for hooks that a page can submit to by itself; `SAPEVENT:` is none, because the
 /// procurement client's embedded browser takes only the person's own click.
@@ -47,7 +48,9 @@ pub fn hand_over(form: &str, nonce: &Nonce, auto_submit: bool, language: Languag
     if auto_submit {
         main.markup("<script").attribute("nonce", nonce.as_str()).markup(">").markup(SUBMIT).markup("</script>\n");
     }
-    let body = document(language, nonce, &words.title, Html::new(), main);
+    // "Sending the cart" would not be true of a page that waits for a click.
+    let title = if auto_submit { &words.title } else { &words.button };
+    let body = document(language, nonce, title, Html::new(), main);
     Page::html(StatusCode::OK, body, policy(nonce, auto_submit))
 }
 
@@ -94,6 +97,7 @@ mod tests {
 
             let by_hand = hand_over(FORM, &nonce(), false, language);
             assert!(by_hand.body.contains(FORM) && by_hand.body.contains(&words.by_hand));
+            assert!(by_hand.body.contains(&format!("<h1>{}</h1>", words.button)));
             assert!(!by_hand.body.contains("<script") && !by_hand.body.contains("<noscript"));
             assert!(!policy_of(&by_hand).contains("script-src"));
 
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn onward_names_the_address_three_times_escaped() {
+    fn onward_names_the_address_escaped() {
         let page = onward("/start?a=1&b=\"<x>", &nonce(), Language::Nynorsk);
         assert!(page.body.contains("content=\"0;url=/start?a=1&amp;b=&quot;&lt;x&gt;\""), "{}", page.body);
         assert!(page.body.contains("id=\"onward\" href=\"/start?a=1&amp;b=&quot;&lt;x&gt;\""));

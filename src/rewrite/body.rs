@@ -20,6 +20,9 @@ use super::charset::{self, Declared, Unrewritable};
 /// elements. Real pages need some ten thousand; only broken or hostile ones come near.
 pub const DEFAULT_MEMORY: usize = 1024 * 1024;
 
+/// Below this lol_html cannot even begin, in bytes.
+const LEAST_MEMORY: usize = 8 * 1024;
+
 /// Larger frames are fed to lol_html in pieces of this size, in bytes, because it copies what it is fed to behind what
 /// it holds, and both count against its limit.
 const PIECE: usize = 64 * 1024;
@@ -27,11 +30,16 @@ const PIECE: usize = 64 * 1024;
 /// Enough to see a byte order mark, in bytes.
 const FIRST_BYTES: usize = 3;
 
-/// Leaves whatever the document is in: comment, script, style, title, text area, select, table, forms. Where none of
-/// them is open, browsers overlook every piece of it. Without it the text that follows could be swallowed, and a form
-/// in it dropped, as nested forms are.
-const OUT_OF_EVERYTHING: &str =
-    "<!-- --></script></style></title></textarea></xmp></iframe></noscript></select></table></table></table></form>";
+/// So much white space is waited through for the byte that tells JSON from HTML, in bytes.
+const WHITE_SPACE: usize = 1024;
+
+/// Leaves whatever the document is in: comment, raw text, drawing, select, table, link, form. Where none of them is open,
+/// browsers overlook every piece of it. Without it the text that follows could be swallowed or be part of a link, and a
+/// form in it dropped, as nested forms are.
+const OUT_OF_EVERYTHING: &str = concat!(
+    "<!-- --></script></style></title></textarea></xmp></iframe></noscript></noembed></noframes></svg></math></template>",
+    "</select></button></a></table></table></table></table></form>"
+);
 
 /// Why a page cannot be rewritten to its end.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +63,7 @@ pub enum OnFailure {
     PassThrough(Tail),
     /// Fail closed, for cart pages, where an untouched checkout control would place a real order: nothing more of the
     /// shop's page is sent, the document ends with the tail. Controls that left before are submit buttons of
-    /// [`page::RETURN_FORM`](super::page::RETURN_FORM), so a form of that id in the tail says where they lead.
+    /// [`RETURN_FORM`](super::controls::RETURN_FORM), so a form of that id in the tail says where they lead.
     Close(Tail),
 }
 
@@ -108,7 +116,7 @@ impl Sink {
 
 impl<B> RewritingBody<B> {
     /// A body that rewrites `inner` by `settings` (see [`page`](super::page)); `declared` is the charset in the
-    /// answer's head and `memory` is what lol_html may hold, in bytes (see [`DEFAULT_MEMORY`]). Charset, limits,
+    /// answer's head and `memory` is what lol_html may hold, in bytes from 8 kB up (see [`DEFAULT_MEMORY`]). Charset, limits,
     /// strictness and bail-out are set here, because they follow from the other arguments.
     pub fn new(
         inner: B,
@@ -118,6 +126,7 @@ impl<B> RewritingBody<B> {
         on_failure: OnFailure,
     ) -> Self {
         let graceful = matches!(on_failure, OnFailure::PassThrough(_));
+        let memory = memory.max(LEAST_MEMORY);
         let settings = settings
             // lol_html's default aborts on markup that old shops do have
             .with_strict(false)
@@ -137,10 +146,12 @@ impl<B> RewritingBody<B> {
     }
 
     fn feed(&mut self, data: &[u8]) {
+        // what comes out is about as long as what goes in
+        self.out.0.borrow_mut().reserve(data.len());
         match mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Begin { settings, declared, mut first } => {
                 first.extend_from_slice(data);
-                if first.len() < FIRST_BYTES {
+                if first.len() < FIRST_BYTES || (first.len() < WHITE_SPACE && first.trim_ascii().is_empty()) {
                     self.stage = Stage::Begin { settings, declared, first };
                 } else {
                     self.begin(*settings, declared, &first);
@@ -282,4 +293,181 @@ fn in_any_charset(html: &str) -> Bytes {
         }
     }
     ascii.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, Step, data, poll, read};
+    use super::*;
+    use encoding_rs::{UTF_8, UTF_16LE};
+    use lol_html::element;
+
+    const UTF8: Declared = Declared::Charset(UTF_8);
+
+    /// Settings that turn every `<a>` into a `<b>`.
+    fn a_to_b() -> Settings<'static, 'static> {
+        Settings::new().append_element_content_handler(element!("a", |a| {
+            a.set_tag_name("b")?;
+            Ok(())
+        }))
+    }
+
+    fn open() -> OnFailure {
+        OnFailure::PassThrough(Box::new(|_| "<tail>".into()))
+    }
+
+    fn closed() -> OnFailure {
+        OnFailure::Close(Box::new(|why| format!("<p>Stopp på grunn av: {why}</p>")))
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    #[test]
+    fn a_long_page_leaves_while_it_comes_and_is_never_held() {
+        let line = format!("<tr><td>{}</td><td><a href=/x>x</a></td></tr>\n", "y".repeat(5_000));
+        let page = format!("<html><body><table>{}</table></body></html>", line.repeat(1_000));
+        assert!(page.len() > 5_000_000);
+        let inner = Scripted::chunks(page.as_bytes(), 16 * 1024);
+        let given = inner.given.clone();
+        let mut body = RewritingBody::new(inner, a_to_b(), UTF8, DEFAULT_MEMORY, closed());
+        let (mut output, mut most_held) = (Vec::new(), 0);
+        while let Some(Some(frame)) = poll(&mut body) {
+            output.extend_from_slice(&frame.unwrap());
+            most_held = most_held.max(given.get() - output.len());
+            assert!(given.get() == page.len() || output.len() + 16 * 1024 >= given.get());
+        }
+        assert_eq!(text(&output), page.replace("<a ", "<b ").replace("</a>", "</b>"));
+        assert!(most_held < 16 * 1024, "{most_held} bytes were held back");
+    }
+
+    #[test]
+    fn what_can_be_sent_is_sent_when_the_shop_pauses() {
+        let steps = [data("<p>one</p><a hr"), Step::Pause, data("ef=x>"), Step::Pause, Step::Trailers, data("</a>")];
+        let mut body = RewritingBody::new(Scripted::new(steps), a_to_b(), UTF8, DEFAULT_MEMORY, closed());
+        assert_eq!(poll(&mut body).unwrap().unwrap().unwrap(), "<p>one</p>");
+        assert!(poll(&mut body).is_none());
+        assert_eq!(poll(&mut body).unwrap().unwrap().unwrap(), "<b href=x>");
+        assert!(poll(&mut body).is_none());
+        assert_eq!(poll(&mut body).unwrap().unwrap().unwrap(), "</b>");
+        assert!(poll(&mut body).unwrap().is_none());
+        assert!(poll(&mut body).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_page_that_is_cut_off_does_not_end_well() {
+        for on_failure in [open(), closed()] {
+            let inner = Scripted::new([data("<html><a>x</a>"), Step::Cut]);
+            let (output, end) = read(RewritingBody::new(inner, a_to_b(), UTF8, DEFAULT_MEMORY, on_failure));
+            assert_eq!(text(&output), "<html><b>x</b>");
+            assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+        }
+    }
+
+    /// A tag that is larger than what lol_html may hold.
+    fn monstrous() -> (String, String) {
+        let before = "<p>\u{e6}</p><a>ok</a>".to_owned();
+        let rest = format!("<a title='{}' href=/checkout>Checkout</a><p>after</p>", "x".repeat(200_000));
+        (before, rest)
+    }
+
+    #[test]
+    fn at_the_memory_limit_an_ordinary_page_loses_not_one_byte() {
+        let (before, rest) = monstrous();
+        for size in [1, 100, 5_000, 70_000, 1_000_000] {
+            let inner = Scripted::chunks(format!("{before}{rest}").as_bytes(), size);
+            let (output, end) = read(RewritingBody::new(inner, a_to_b(), UTF8, 64 * 1024, open()));
+            assert_eq!(text(&output), format!("{}{rest}<tail>", before.replace("a>", "b>")), "chunks of {size}");
+            end.unwrap();
+        }
+    }
+
+    #[test]
+    fn at_the_memory_limit_a_cart_page_ends_without_a_working_control() {
+        let (before, rest) = monstrous();
+        for size in [1, 100, 5_000, 70_000, 1_000_000] {
+            let inner = Scripted::chunks(format!("{before}{rest}").as_bytes(), size);
+            let (output, end) = read(RewritingBody::new(inner, a_to_b(), UTF8, 64 * 1024, closed()));
+            let output = text(&output);
+            let after = output.strip_prefix(&before.replace("a>", "b>")).unwrap();
+            let tail = "<p>Stopp p&#229; grunn av: The memory limit has been exceeded.</p>";
+            assert_eq!(after, format!("{OUT_OF_EVERYTHING}{tail}"), "chunks of {size}");
+            assert!(!output.contains("checkout"));
+            end.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_reader_that_refuses_the_page_counts_as_failure() {
+        let refuse = || Settings::new().append_element_content_handler(element!("i", |_| Err("too long".into())));
+        let page = b"<p>1</p><i>2</i><a href=/checkout>3</a>";
+        for size in [1, 10, 100] {
+            let (output, end) =
+                read(RewritingBody::new(Scripted::chunks(page, size), refuse(), UTF8, DEFAULT_MEMORY, open()));
+            assert_eq!(text(&output), format!("{}<tail>", text(page)));
+            end.unwrap();
+            let (output, end) =
+                read(RewritingBody::new(Scripted::chunks(page, size), refuse(), UTF8, DEFAULT_MEMORY, closed()));
+            assert_eq!(text(&output), format!("<p>1</p>{OUT_OF_EVERYTHING}<p>Stopp p&#229; grunn av: too long</p>"));
+            end.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_reader_that_refuses_at_the_very_end_counts_too() {
+        let settings = || Settings::new().append_document_content_handler(lol_html::end!(|_| Err("late".into())));
+        let (output, _) =
+            read(RewritingBody::new(Scripted::chunks(b"<p>1", 2), settings(), UTF8, DEFAULT_MEMORY, open()));
+        assert_eq!(text(&output), "<p>1<tail>");
+        let (output, _) =
+            read(RewritingBody::new(Scripted::chunks(b"<p>1", 2), settings(), UTF8, DEFAULT_MEMORY, closed()));
+        assert!(text(&output).starts_with("<p>1<!-- -->") && text(&output).ends_with("late</p>"));
+    }
+
+    #[test]
+    fn utf_16_passes_untouched_or_not_at_all() {
+        let page: Vec<u8> = "\u{feff}<a href=/checkout>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for declared in [Declared::Nothing, Declared::Charset(UTF_16LE), UTF8] {
+            let (output, _) =
+                read(RewritingBody::new(Scripted::chunks(&page, 1), a_to_b(), declared, DEFAULT_MEMORY, open()));
+            assert_eq!(output, page);
+            let (output, _) =
+                read(RewritingBody::new(Scripted::chunks(&page, 1), a_to_b(), declared, DEFAULT_MEMORY, closed()));
+            assert!(output.is_ascii() && text(&output).contains("UTF-16LE"), "{}", text(&output));
+        }
+    }
+
+    #[test]
+    fn a_meta_of_a_charset_that_is_not_ascii_compatible_is_a_failure_too() {
+        let page = b"<meta http-equiv=content-type content='text/html; charset=iso-2022-jp'><a href=/checkout>";
+        let (output, _) =
+            read(RewritingBody::new(Scripted::chunks(page, 9), a_to_b(), Declared::Nothing, DEFAULT_MEMORY, closed()));
+        assert!(!text(&output).contains("checkout") && text(&output).contains("ISO-2022-JP"));
+    }
+
+    #[test]
+    fn json_is_left_alone_but_not_on_a_cart_page() {
+        let json = b"\xEF\xBB\xBF  {\"html\": \"<a href=/checkout></a>\"}";
+        let run = |on_failure| {
+            read(RewritingBody::new(Scripted::chunks(json, 40), a_to_b(), UTF8, DEFAULT_MEMORY, on_failure)).0
+        };
+        assert_eq!(run(open()), json);
+        assert!(text(&run(closed())).contains("<b href=/checkout>"));
+    }
+
+    #[test]
+    fn an_empty_page_and_one_of_a_few_bytes_end_well() {
+        for page in ["", "x", "<a"] {
+            let (output, end) = read(RewritingBody::new(
+                Scripted::chunks(page.as_bytes(), 1),
+                a_to_b(),
+                UTF8,
+                DEFAULT_MEMORY,
+                closed(),
+            ));
+            assert_eq!(text(&output), page);
+            end.unwrap();
+        }
+    }
 }

@@ -320,15 +320,208 @@ impl<R: AsyncBufRead> AsyncRead for EitherDeflate<R> {
                 EitherDeflate::Unknown(input) => {
                     let Some(reader) = input else { return Poll::Ready(Ok(())) };
                     let first = ready!(reader.as_mut().poll_fill_buf(cx))?.first().copied();
-                    let Some(reader) = input.take() else { return Poll::Ready(Ok(())) };
-                    *self = match first {
-                        Some(byte) if byte & 0x0f != 8 => EitherDeflate::Bare(DeflateDecoder::new(reader)),
-                        _ => EitherDeflate::Zlib(ZlibDecoder::new(reader)),
+                    let (Some(first), Some(reader)) = (first, input.take()) else { return Poll::Ready(Ok(())) };
+                    *self = if first & 0x0f == 8 {
+                        EitherDeflate::Zlib(ZlibDecoder::new(reader))
+                    } else {
+                        EitherDeflate::Bare(DeflateDecoder::new(reader))
                     };
                 }
                 EitherDeflate::Zlib(decoder) => return Pin::new(decoder).poll_read(cx, buffer),
                 EitherDeflate::Bare(decoder) => return Pin::new(decoder).poll_read(cx, buffer),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, Step, data, poll, read};
+    use super::*;
+    use async_compression::tokio::write as encoders;
+    use tokio::io::AsyncWriteExt;
+
+    const CODED: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+
+    fn request(accept: &str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT_ENCODING, accept.parse().unwrap())])
+    }
+
+    /// `bytes` compressed by other code than ours.
+    fn compressed(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+        macro_rules! with {
+            ($encoder:ident) => {{
+                let mut encoder = encoders::$encoder::new(Vec::new());
+                let run = async {
+                    encoder.write_all(bytes).await.unwrap();
+                    encoder.shutdown().await.unwrap();
+                };
+                tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);
+                encoder.into_inner()
+            }};
+        }
+        match coding {
+            Coding::Identity => bytes.to_vec(),
+            Coding::Gzip => with!(GzipEncoder),
+            Coding::Deflate => with!(ZlibEncoder),
+            Coding::Brotli => with!(BrotliEncoder),
+            Coding::Zstd => with!(ZstdEncoder),
+        }
+    }
+
+    fn decoded(coding: Coding, bytes: &[u8], size: usize) -> (Vec<u8>, io::Result<()>) {
+        read(decode(Scripted::chunks(bytes, size), coding, Expansion::default()))
+    }
+
+    fn page() -> Vec<u8> {
+        (0..3_000)
+            .flat_map(|line| format!("<tr><td>Item {line}</td><td>{}</td></tr>\n", line * 7919).into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn the_buyer_gets_what_they_weigh_highest_and_then_what_costs_least() {
+        for (accept, expected) in [
+            ("gzip, deflate, br, zstd", Coding::Zstd),
+            ("gzip, deflate, br", Coding::Gzip),
+            ("br;q=1.0, gzip;q=0.8, *;q=0.1", Coding::Brotli),
+            ("GZIP;Q=0.5", Coding::Gzip),
+            ("x-gzip", Coding::Gzip),
+            ("*", Coding::Zstd),
+            ("zstd;q=0, *;q=0.5", Coding::Gzip),
+            ("gzip;q=0, br;q=0.0, identity", Coding::Identity),
+            ("identity, gzip;q=0.5", Coding::Identity),
+            ("identity;q=0, deflate", Coding::Identity),
+            ("gzip;q=nonsense", Coding::Identity),
+            ("", Coding::Identity),
+        ] {
+            assert_eq!(Coding::wanted(&request(accept)), expected, "{accept}");
+        }
+        assert_eq!(Coding::wanted(&HeaderMap::new()), Coding::Identity);
+    }
+
+    #[test]
+    fn the_shops_coding_is_known_or_refused() {
+        let of = |value: &str| Coding::of(&HeaderMap::from_iter([(CONTENT_ENCODING, value.parse().unwrap())]));
+        assert_eq!(of("gzip"), Ok(Coding::Gzip));
+        assert_eq!(of("X-GZIP, identity"), Ok(Coding::Gzip));
+        assert_eq!(of(""), Ok(Coding::Identity));
+        assert_eq!(of("gzip, br"), Err(Unrewritable("gzip, br".into())));
+        assert!(of("compress").is_err());
+        assert_eq!(Coding::of(&HeaderMap::new()), Ok(Coding::Identity));
+    }
+
+    #[test]
+    fn every_coding_is_taken_off_however_it_is_cut() {
+        let page = page();
+        for coding in CODED {
+            let coded = compressed(coding, &page);
+            for size in [1, 1000, usize::MAX >> 1] {
+                let (output, end) = decoded(coding, &coded, size);
+                end.unwrap();
+                assert!(output == page, "{coding:?} in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_one_after_another_are_one_page() {
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            let coded = [compressed(coding, b"one "), compressed(coding, b"two")].concat();
+            for size in [1, 5, 1000] {
+                let (output, end) = decoded(coding, &coded, size);
+                end.unwrap();
+                assert_eq!(output, b"one two", "{coding:?} in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn bare_deflate_is_told_from_zlib() {
+        let page = page();
+        let zlib = compressed(Coding::Deflate, &page);
+        let bare = &zlib[2..zlib.len() - 4];
+        let (output, end) = decoded(Coding::Deflate, bare, 100);
+        end.unwrap();
+        assert!(output == page);
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_is_an_error() {
+        let page = page();
+        for coding in CODED {
+            let coded = compressed(coding, &page);
+            for kept in [1, 5, coded.len() / 2, coded.len() - 1] {
+                let (output, end) = decoded(coding, &coded[..kept], 1000);
+                assert!(end.is_err(), "{coding:?} cut to {kept} bytes of {}", coded.len());
+                assert!(page.starts_with(&output));
+            }
+            let inner = Scripted::new([data(&coded[..coded.len() / 2]), Step::Cut]);
+            let (_, end) = read(decode(inner, coding, Expansion::default()));
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::Other, "{coding:?}: the connection's own error");
+        }
+    }
+
+    #[test]
+    fn rubbish_is_an_error_and_nothing_is_an_empty_page() {
+        for coding in CODED {
+            assert!(decoded(coding, b"\x07this is not compressed at all", 7).1.is_err(), "{coding:?}");
+            let (output, end) = decoded(coding, b"", 1);
+            end.unwrap_or_else(|error| panic!("{coding:?}: {error}"));
+            assert!(output.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_an_error_before_it_bursts() {
+        let zeros = vec![0; 20_000_000];
+        for coding in CODED {
+            let bomb = compressed(coding, &zeros);
+            let limit = Expansion { burst: 1_000_000, ratio: 50 };
+            let (output, end) = read(decode(Scripted::chunks(&bomb, 1000), coding, limit));
+            assert!(end.unwrap_err().to_string().contains("bomb"), "{coding:?}");
+            let most = limit.burst as usize + FRAME + bomb.len() * limit.ratio as usize;
+            assert!(output.len() <= most, "{coding:?}: {} bytes", output.len());
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_what_comes_out_of_the_decoder() {
+        let page = page();
+        for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd, Coding::Identity] {
+            let (coded, end) = read(encode(Scripted::chunks(&page, 10_000), coding));
+            end.unwrap();
+            assert!(coding == Coding::Identity || coded.len() < page.len() / 3, "{coding:?}: {}", coded.len());
+            let (output, end) = decoded(coding, &coded, 1000);
+            end.unwrap();
+            assert!(output == page, "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn an_encoder_holds_nothing_back_while_the_shop_pauses() {
+        for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+            let steps = [data("<p>first</p>"), Step::Pause, data("<p>second</p>"), Step::Pause, data("<p>third</p>")];
+            let inner = Scripted::new(steps);
+            let given = inner.given.clone();
+            let mut body = encode(inner, coding);
+            let (mut coded, mut seen_by_buyer) = (Vec::new(), Vec::new());
+            while let Some(bytes) = poll(&mut body).unwrap_or(Some(Ok(Bytes::new()))) {
+                coded.extend_from_slice(&bytes.unwrap());
+                seen_by_buyer.push((given.get(), decoded(coding, &coded, 1000).0.len()));
+            }
+            // whenever the encoder gave something, all that it had been given could be read
+            assert!(seen_by_buyer.starts_with(&[(12, 12)]), "{coding:?}: {seen_by_buyer:?}");
+            assert!(seen_by_buyer.contains(&(25, 25)), "{coding:?}: {seen_by_buyer:?}");
+            assert_eq!(decoded(coding, &coded, 1000).0, b"<p>first</p><p>second</p><p>third</p>", "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_page_stays_cut_when_it_is_encoded() {
+        for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd, Coding::Identity] {
+            let (_, end) = read(encode(Scripted::new([data("<p>x"), Step::Cut]), coding));
+            assert!(end.is_err(), "{coding:?}");
         }
     }
 }

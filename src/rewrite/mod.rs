@@ -11,6 +11,9 @@
 pub mod body;
 pub mod charset;
 pub mod coding;
+pub mod controls;
 pub mod csp;
 pub mod page;
 pub mod response_headers;
+#[cfg(test)]
+mod scripted;

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 pub use crate::config::Limits;
 
 use crate::config::Plans;
+use crate::session::store::Store;
 use crate::upstream::Live;
 use drain::Drain;
 
@@ -41,6 +42,7 @@ pub struct Running {
 /// When an address cannot be listened on, or a thread or runtime cannot be made.
 pub fn run(plans: &Plans) -> io::Result<Running> {
     let plan = plans.load_full();
+    let sessions = Store::in_memory(plan.session.most);
     let listeners =
         plan.listen.iter().map(|&address| accept::listen(address, BACKLOG)).collect::<io::Result<Vec<_>>>()?;
     let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
@@ -49,7 +51,7 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
     let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
-        let (desk, thread) = worker::start(number, plans.clone(), live.clone(), drain.clone())?;
+        let (desk, thread) = worker::start(number, plans.clone(), sessions.clone(), live.clone(), drain.clone())?;
         seats.push(desk);
         running.threads.push(thread);
     }

@@ -15,6 +15,7 @@ use super::connection;
 use super::drain::Drain;
 use crate::config::Plans;
 use crate::exchange::Shop;
+use crate::session::store::Store;
 use crate::upstream::{Live, Pool};
 
 /// Where the acceptor lays down connections for a worker.
@@ -70,15 +71,17 @@ impl Drop for Seat {
 pub(super) struct Worker {
     plans: Plans,
     live: Arc<Live>,
+    sessions: Store,
     shop: RefCell<Rc<Shop>>,
     pub(super) drain: Arc<Drain>,
 }
 
 impl Worker {
-    fn new(plans: Plans, live: Arc<Live>, drain: Arc<Drain>) -> Rc<Self> {
+    fn new(plans: Plans, sessions: Store, live: Arc<Live>, drain: Arc<Drain>) -> Rc<Self> {
         let plan = plans.load_full();
         let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), live.clone());
-        Rc::new(Worker { plans, live, shop: RefCell::new(Rc::new(Shop { plan, pool })), drain })
+        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions: sessions.clone() }));
+        Rc::new(Worker { plans, live, sessions, shop, drain })
     }
 
     /// The plan in force and a pool that fits it. Connections survive a reload that does not concern them.
@@ -92,7 +95,7 @@ impl Worker {
                 self.live.set_max(plan.pool.max_live);
                 Pool::new(plan.origin.clone(), plan.pool.clone(), self.live.clone())
             };
-            *shop = Rc::new(Shop { plan: plan.clone(), pool });
+            *shop = Rc::new(Shop { plan: plan.clone(), pool, sessions: self.sessions.clone() });
         }
         shop.clone()
     }
@@ -102,6 +105,7 @@ impl Worker {
 pub(super) fn start(
     number: usize,
     plans: Plans,
+    sessions: Store,
     live: Arc<Live>,
     drain: Arc<Drain>,
 ) -> io::Result<(Desk, JoinHandle<()>)> {
@@ -109,7 +113,7 @@ pub(super) fn start(
     let load = Arc::new(Load { open: AtomicUsize::new(0), empty: Notify::new() });
     let served = load.clone();
     let thread = super::on_thread(format!("worker-{number}"), move || async move {
-        serve(desk, Worker::new(plans, live, drain), served).await;
+        serve(desk, Worker::new(plans, sessions, live, drain), served).await;
     })?;
     Ok((Desk { arrivals, load }, thread))
 }

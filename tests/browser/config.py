@@ -34,8 +34,8 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", shop=None, sign_in=None, cart=None):
-    """django-oscar by its preset, or what replaces it: keys of [shop], [shop.sign_in] and [shop.cart]."""
+def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", shop=None, sign_in=None, cart=None, form=None, workers=2):
+    """django-oscar by its preset, or what replaces it: keys of [shop], [shop.sign_in], [shop.cart] and `form` of the buyer."""
     tables = {
         "shop": {"origin": origin, **(shop or {"preset": "django-oscar"})},
         "shop.sign_in": sign_in or {},
@@ -47,10 +47,10 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", shop=None, s
             "hooks": hooks,
             "accounts": [{"username": account[0], "password": account[1]}],
             "default_unit": "PCE",
-            "form": {"charset": "utf-8"},
+            "form": {"charset": "utf-8", **(form or {})},
         },
     }
-    text = [f"listen = {toml(f'127.0.0.1:{listen}')}"]
+    text = [f"listen = {toml(f'127.0.0.1:{listen}')}", f"workers = {workers}"]
     for name, keys in tables.items():
         if keys:
             text += [f"\n[{name}]", *(f"{key} = {toml(value)}" for key, value in keys.items())]

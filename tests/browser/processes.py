@@ -15,6 +15,10 @@ WORK = Path(os.environ.get("TESTS_WORK", TESTS / ".work"))
 LOGS = WORK / "logs"
 PR_SET_PDEATHSIG = 1
 
+# Python ends on SIGTERM without a word, and chromedriver so ended leaves its browsers running. As an interrupt it
+# reaches `atexit`, through unittest too.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 
 def free_port():
     """A port that nobody listens on now. Somebody may take it before its user does: all users are ours."""

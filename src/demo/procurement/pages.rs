@@ -29,7 +29,9 @@ pub(super) fn start(call: Option<(&str, &[(String, String)])>, returns: &[Return
         );
     }
     if rows.is_empty() {
-        rows.push_str(r#"<tr><td colspan="4" class="quiet">Nothing yet. Punch out, fill a cart, and bring it back.</td></tr>"#);
+        rows.push_str(
+            r#"<tr><td colspan="4" class="quiet">Nothing yet. Punch out, fill a cart, and bring it back.</td></tr>"#,
+        );
     }
     let body = format!(
         r#"<h1>Requisition 4711</h1><p class="lead">Workshop supplies, department of roads and parks. Pick what is needed in the supplier's own shop; the cart comes back here.</p>
@@ -70,8 +72,7 @@ pub(super) fn requisition(one: &Return) -> String {
     let lines: String = one.requisition.lines.iter().map(line_row).collect();
     let mut raw = String::new();
     for (name, value) in &one.fields {
-        let _ =
-            write!(raw, r#"<tr><th scope="row">{}</th><td>{}</td></tr>"#, escape_text(name), escape_text(value));
+        let _ = write!(raw, r#"<tr><th scope="row">{}</th><td>{}</td></tr>"#, escape_text(name), escape_text(value));
     }
     let body = format!(
         r#"<h1>Requisition {number}</h1><p class="lead">{count} lines came back from the shop.</p>{problems}
@@ -90,7 +91,13 @@ pub(super) fn requisition(one: &Return) -> String {
 
 /// A page that says why something was refused.
 pub(super) fn refused(why: &str) -> String {
-    layout("Refused", &format!(r#"<h1>Refused</h1><p class="problems" role="alert">{}</p><p><a class="button second" href="/">Back to the start</a></p>"#, escape_text(why)))
+    layout(
+        "Refused",
+        &format!(
+            r#"<h1>Refused</h1><p class="problems" role="alert">{}</p><p><a class="button second" href="/">Back to the start</a></p>"#,
+            escape_text(why)
+        ),
+    )
 }
 
 fn line_row(line: &ReceivedLine) -> String {

@@ -132,7 +132,8 @@ impl Requisition {
             let (quantity, price) = (number("QUANTITY", true), number("PRICE", true));
             let price_unit = number("PRICEUNIT", false).unwrap_or(Decimal::ONE);
             if price_unit < Decimal::ONE || !price_unit.is_integer() {
-                self.problems.push(format!("Line {}: PRICEUNIT {price_unit} is not a whole number above 0", line.index));
+                self.problems
+                    .push(format!("Line {}: PRICEUNIT {price_unit} is not a whole number above 0", line.index));
                 continue;
             }
             // Multiply first: 1 / 3 has no exact Decimal.
@@ -206,9 +207,8 @@ fn read_number(line: &ReceivedLine, field: &str, required: bool, problems: &mut 
         return None;
     }
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str, most: usize| {
-        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
+    let digits =
+        |part: &str, most: usize| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole, 11) || !digits(decimals, 3) {
         problems.push(format!("Line {}: {field} {text:?} is not a number of 11 digits and 3 decimals", line.index));
         return None;
@@ -224,16 +224,24 @@ mod tests {
     fn names_carry_their_index_in_two_ways() {
         assert_eq!(split_name("PRICE[12]"), Some(("PRICE", 12)));
         assert_eq!(split_name("LONGTEXT_2:132[]"), Some(("LONGTEXT", 2)));
-        for wrong in ["PRICE", "PRICE[]", "PRICE[0]", "PRICE[01]", "PRICE[x]", "LONGTEXT[1]:132", "LONGTEXT_1", "PRICE[1"] {
+        for wrong in
+            ["PRICE", "PRICE[]", "PRICE[0]", "PRICE[01]", "PRICE[x]", "LONGTEXT[1]:132", "LONGTEXT_1", "PRICE[1"]
+        {
             assert_eq!(split_name(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn numbers_are_ocis_and_nothing_else() {
-        for (text, fine) in
-            [("1.000", true), ("12", true), ("1,5", false), ("1e3", false), ("1.2345", false), (".5", false), ("-1", false)]
-        {
+        for (text, fine) in [
+            ("1.000", true),
+            ("12", true),
+            ("1,5", false),
+            ("1e3", false),
+            ("1.2345", false),
+            (".5", false),
+            ("-1", false),
+        ] {
             let line = ReceivedLine { index: 1, fields: vec![("PRICE".into(), text.into())], total: None };
             assert_eq!(read_number(&line, "PRICE", true, &mut Vec::new()).is_some(), fine, "{text}");
         }

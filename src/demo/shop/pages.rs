@@ -48,8 +48,7 @@ const PICKED: [&str; 4] =
 
 pub(super) fn shelf(view: &View, category: &Category) -> String {
     let products: Vec<&Product> = PRODUCTS.iter().filter(|product| product.category == category.slug).collect();
-    let body =
-        format!(r#"<h1>{}</h1><p>{}.</p>{}"#, category.name, category.about, product_table(view, &products));
+    let body = format!(r#"<h1>{}</h1><p>{}.</p>{}"#, category.name, category.about, product_table(view, &products));
     layout(view, category.name, &body)
 }
 
@@ -156,11 +155,11 @@ pub(super) fn cart(view: &View) -> String {
 fn cart_table(view: &View) -> String {
     let mut rows = String::new();
     for line in &view.lines {
-        let _ = write!(
+        let _ = writeln!(
             rows,
             "<tr class=\"kurvlinje\"><td class=\"bilde\">{icon}<td class=\"vare\"><a href=\"/vare/{slug}\">{name}</a><br><span class=\"varenr\">Varenr. <b>{sku}</b></span>\
              <td class=\"antall\"><input class=\"qty\" name=\"antall[{slug}]\" value=\"{quantity}\" size=\"6\"><td class=\"enhet\">{unit}<td class=\"pris\">{price}\
-             <td class=\"sum\">{total}<td><a class=\"fjern\" href=\"/handlekurv/fjern?vare={slug}\">Fjern</a>\n",
+             <td class=\"sum\">{total}<td><a class=\"fjern\" href=\"/handlekurv/fjern?vare={slug}\">Fjern</a>",
             icon = icon_of(line.product),
             slug = line.product.slug,
             name = escape_text(line.name),
@@ -178,7 +177,7 @@ fn cart_table(view: &View) -> String {
     };
     format!(
         r#"<h1>Handlekurv</h1><form id="kurvskjema" method="post" action="/handlekurv/oppdater"><table class="varer kurv" cellspacing="0">
-<tr><th>&nbsp;<th>Vare<th>Antall<th>Enhet<th>Pris<th>Sum<th>&nbsp;
+<tr><th>&nbsp;<th>Vare<th>Antall<th>Enhet<th class="tall">Pris<th class="tall">Sum<th>&nbsp;
 {rows}<tr class="kurvsum"><td colspan=5>Sum eks. mva.<td class="sum">{sum}<td>
 <tr class="kurvsum"><td colspan=5>Mva. 25 %<td class="sum">{vat}<td>
 </table><p class="knapper"><a href="/handlekurv/tom">Tøm handlekurven</a> <button class="knapp svak" type="submit">Oppdater</button> {quick}<button class="knapp gaa-til-kassen" type="button" onclick="location.href='/kasse'">Gå til kassen</button></p></form>"#,
@@ -219,15 +218,17 @@ pub(super) fn checkout(view: &View) -> String {
 }
 
 pub(super) fn thanks(view: &View, number: &str) -> String {
-    let body = format!(
-        r#"<h1>Takk for bestillingen</h1><p class="kvittering">Ordre {} er mottatt.</p>"#,
-        escape_text(number)
-    );
+    let body =
+        format!(r#"<h1>Takk for bestillingen</h1><p class="kvittering">Ordre {} er mottatt.</p>"#, escape_text(number));
     layout(view, "Takk", &body)
 }
 
 pub(super) fn bad_quantity(view: &View) -> String {
-    layout(view, "Ugyldig antall", r#"<h1>Ugyldig antall</h1><p class="feilmelding">Oppgi et antall større enn null.</p>"#)
+    layout(
+        view,
+        "Ugyldig antall",
+        r#"<h1>Ugyldig antall</h1><p class="feilmelding">Oppgi et antall større enn null.</p>"#,
+    )
 }
 
 pub(super) fn not_found(view: &View) -> String {
@@ -249,7 +250,9 @@ fn product_table(view: &View, products: &[&Product]) -> String {
         );
     }
     let kind = if view.customer.is_some() { "Avtalepris" } else { "Listepris" };
-    format!(r#"<table class="varer" cellspacing="0"><tr><th>&nbsp;<th>Vare<th>Enhet<th class="tall">{kind}{rows}</table>"#)
+    format!(
+        r#"<table class="varer" cellspacing="0"><tr><th>&nbsp;<th>Vare<th>Enhet<th class="tall">{kind}{rows}</table>"#
+    )
 }
 
 fn icon_of(product: &Product) -> String {

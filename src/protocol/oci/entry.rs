@@ -121,11 +121,7 @@ impl Entry {
     ///
     /// # Errors
     /// Too much of it, a body that is no form, or a parameter that its function needs and lacks.
-    pub fn parse(
-        query: Option<&[u8]>,
-        body: Option<(&str, &[u8])>,
-        names: &EntryNames,
-    ) -> Result<Entry, EntryError> {
+    pub fn parse(query: Option<&[u8]>, body: Option<(&str, &[u8])>, names: &EntryNames) -> Result<Entry, EntryError> {
         let (parameters, shape) = Parameters::read(query, body, names)?;
         let text = |list: &[String]| parameters.first_of(list).map(|(_, value)| value.to_owned());
         let (hook, hook_shape) = text(&names.hook).map_or((None, shape), |hook| {
@@ -318,7 +314,9 @@ mod tests {
     #[test]
     fn the_cheap_test_wants_a_hook_and_a_credential() {
         let names = EntryNames::default();
-        for query in ["HOOK_URL=x&USERNAME=y", "a=1&&password=&hookurl=x", "%48OOK_URL=1&~username=2", "token=1&hook_url"] {
+        for query in
+            ["HOOK_URL=x&USERNAME=y", "a=1&&password=&hookurl=x", "%48OOK_URL=1&~username=2", "token=1&hook_url"]
+        {
             assert!(Entry::looks_like(query.as_bytes(), &names), "{query}");
         }
         for query in ["", "&", "HOOK_URL=x", "USERNAME=y&PASSWORD=z", "FUNCTION=VALIDATE", "q=HOOK_URL&USERNAME=y"] {
@@ -328,7 +326,9 @@ mod tests {
 
     #[test]
     fn languages() {
-        for (text, language) in [("EN", "en"), ("N", "nb"), ("no_NO", "nb"), ("nn-NO", "nn"), ("D", "de"), (" sv ", "sv")] {
+        for (text, language) in
+            [("EN", "en"), ("N", "nb"), ("no_NO", "nb"), ("nn-NO", "nn"), ("D", "de"), (" sv ", "sv")]
+        {
             let entry = entry(&format!("HOOK_URL=https://a.example/&USERNAME=a&sap-language={text}"));
             assert_eq!(entry.language.as_deref(), Some(language), "{text}");
         }

@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn names_and_their_order() {
-        let names = ["GTIN", "price", "DESCRIPTION", "Own-1", "NEW_ITEM-UNIT"].map(|name| FieldName::parse(name).unwrap());
+        let names =
+            ["GTIN", "price", "DESCRIPTION", "Own-1", "NEW_ITEM-UNIT"].map(|name| FieldName::parse(name).unwrap());
         let mut sorted = names.to_vec();
         sorted.sort();
         assert_eq!(format!("{sorted:?}"), "[DESCRIPTION, UNIT, PRICE, GTIN, Own-1]");

@@ -16,6 +16,7 @@
 pub mod charset;
 pub mod entry;
 pub mod fields;
+mod filling;
 pub mod form;
 pub mod hook;
 pub mod mapping;

@@ -158,6 +158,14 @@ impl Parameters {
     }
 }
 
+/// For a session that comes back from a store, and for tests: the pairs as if they had come in a query.
+impl FromIterator<(String, String)> for Parameters {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| Parameter { name, value, source: Source::Query });
+        Parameters(pairs.collect())
+    }
+}
+
 /// Names only: values are people's names, cost centres and session tokens.
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,9 +193,9 @@ fn split_at_byte(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
 
 /// A HOOK_URL that was not encoded stands as it is; one of which `:` was encoded but `?` was not is decoded.
 fn raw_tail(tail: &[u8]) -> String {
-    let plain = [&b"http:"[..], b"https:"].iter().any(|scheme| {
-        tail.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
+    let plain = [&b"http:"[..], b"https:"]
+        .iter()
+        .any(|scheme| tail.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     if plain { Charset::guess(tail) } else { decode(tail) }
 }
 

@@ -327,7 +327,8 @@ mod tests {
 
     #[test]
     fn extras_are_listed() {
-        let source = compiled(r#"[{ from = "ean" }, { template = "{sku} {mpn}" }, { from = "class", map = {} }]"#).unwrap();
+        let source =
+            compiled(r#"[{ from = "ean" }, { template = "{sku} {mpn}" }, { from = "class", map = {} }]"#).unwrap();
         let mut names = Vec::new();
         source.extras(&mut names);
         assert_eq!(names, ["ean", "mpn", "class"]);

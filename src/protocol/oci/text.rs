@@ -19,7 +19,9 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
 pub fn clean(value: &str, kind: FieldKind) -> String {
     match kind {
         FieldKind::Text => one_line(&without_tags(value)),
-        FieldKind::LongText => without_tags(value).lines().map(one_line).collect::<Vec<_>>().join("\n").trim().to_owned(),
+        FieldKind::LongText => {
+            without_tags(value).lines().map(one_line).collect::<Vec<_>>().join("\n").trim().to_owned()
+        }
         FieldKind::Code | FieldKind::Number | FieldKind::Whole | FieldKind::Url => {
             let spaced = value.chars().map(|one| if one.is_whitespace() { ' ' } else { one });
             spaced.filter(|&one| visible(one)).collect::<String>().trim().to_owned()
@@ -50,7 +52,10 @@ pub fn cut(text: &str, length: usize) -> &str {
 fn without_tags(value: &str) -> String {
     let stripped = TAG.replace_all(value, |found: &regex::Captures<'_>| {
         let name = found.get(1).map_or("", |name| name.as_str()).to_ascii_lowercase();
-        let inline = ["a", "abbr", "b", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub", "sup", "tt", "u"];
+        let inline = [
+            "a", "abbr", "b", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub", "sup",
+            "tt", "u",
+        ];
         if name.is_empty() || inline.contains(&name.as_str()) { "" } else { " " }
     });
     stripped.into_owned()

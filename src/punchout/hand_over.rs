@@ -1,0 +1,162 @@
+//! From cart to hook: the one place where it is decided whether a cart may leave, and in which form.
+//!
+//! Both ways to return come here: the cart page that was read while it streamed past ([`at_end_of_page`]), and our own
+//! return page that reads the cart anew ([`fresh`]). Where the first is in doubt, its form leads to the second, which
+//! either hands over after all or says what is wrong.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::cart::{Cart, read_html};
+use crate::config::Plan;
+use crate::config::plan::Buyer;
+use crate::exchange::Exchange;
+use crate::finding::{Finding, Severity, code};
+use crate::pages::{self, Link, Nonce, Page, texts};
+use crate::problem::{Kind, Problem};
+use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
+use crate::protocol::oci::hook::Hook;
+use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
+use crate::protocol::oci::{Charset, Target};
+use crate::rewrite::page::{Leave, RETURN_FORM};
+use crate::session::Session;
+use crate::shop::Visit;
+use crate::{cart::unit, pages::Reader};
+
+/// What a cart has become for its buyer.
+#[derive(Debug)]
+pub enum Leaving {
+    /// It may leave; the findings are for the log.
+    Ready(HandOver, Vec<Finding>),
+    /// It must not; one of the findings at least is an error.
+    Refused(Vec<Finding>),
+}
+
+/// Where this session's cart is returned to: the frame that the buyer's system asked for.
+pub fn target(buyer: &Buyer, session: &Session) -> Target {
+    Target::choose(buyer.form.target.as_ref(), session.entry.target.as_ref())
+}
+
+/// Brings a cart into the buyer's form, or says why it must not leave.
+pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
+    let mut findings = cart.findings.clone();
+    // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
+    if !buyer.hooks.iter().any(|rule| rule.allows(&session.hook)) {
+        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, session.hook.to_string()));
+    }
+    if cart.lines.is_empty() && cart.empty {
+        findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
+    }
+    let target = target(buyer, session);
+    let charset = Charset::choose(session.entry.charset, buyer.form.charset);
+    let mut hand_over = HandOver {
+        hook: Some(session.hook.clone()),
+        hook_query: buyer.form.hook_query,
+        control: control_fields(&session.entry.echo, buyer.form.sap_fields, &target),
+        inputs: Vec::new(),
+        charset,
+        target,
+    };
+    let units = |word: Option<&str>| match buyer.units.find(word) {
+        unit::Found::Table(code) | unit::Found::AlreadyCode(code) => UnitFound::Code(code.into()),
+        unit::Found::Default(code) => UnitFound::Defaulted(code.into()),
+        unit::Found::Unknown => UnitFound::Unknown,
+    };
+    let surroundings = Surroundings {
+        parameters: &session.entry.parameters,
+        units: &units,
+        charset,
+        control_fields: hand_over.control_count(),
+    };
+    let mapped = map(&buyer.mapping, cart, &surroundings);
+    findings.extend(mapped.findings.iter().cloned());
+    if Finding::any_error(&findings) {
+        return Leaving::Refused(findings);
+    }
+    hand_over.inputs = mapped.inputs();
+    Leaving::Ready(hand_over, findings)
+}
+
+/// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it
+/// leads to our return page, which says why.
+pub fn at_end_of_page(buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
+    match prepare(buyer, session, cart) {
+        Leaving::Ready(hand_over, findings) => {
+            log(session, cart, &findings, "the cart page carries its hand-over form");
+            form_html(&hand_over, RETURN_FORM)
+        }
+        Leaving::Refused(findings) => {
+            log(session, cart, &findings, "the cart on this page must not leave as it is");
+            closed(leave)
+        }
+    }
+}
+
+/// The form at the end of a cart page that could not be read to its end.
+pub fn closed(leave: &Leave) -> String {
+    leave.form(RETURN_FORM)
+}
+
+/// Our return page: reads the cart with the buyer's cookies and hands it over, or says why not.
+///
+/// # Errors
+/// What the shop may answer instead of its cart page.
+pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
+    let plan = x.plan();
+    let mut visit = Visit::resumed(x.pool(), session.browser(x), headers);
+    let seen = visit.get(&plan.shop.cart_address).await?;
+    if !seen.status.is_success() {
+        let detail = format!("the cart page {} answered {}", plan.shop.cart_address, seen.status);
+        return Err(Problem::new(Kind::ShopBroken, detail));
+    }
+    let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    let nonce = nonce()?;
+    let language = session.language();
+    let mut page = match prepare(buyer, session, &cart) {
+        Leaving::Ready(hand_over, findings) => {
+            log(session, &cart, &findings, "hands the cart over");
+            let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
+            // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
+            let by_itself = !matches!(session.hook, Hook::SapEvent);
+            pages::hand_over(&form, &nonce, by_itself, language)
+        }
+        Leaving::Refused(findings) => {
+            log(session, &cart, &findings, "refuses to hand the cart over");
+            let reference = session.reference.to_string();
+            let contact = plan.contact.as_deref();
+            let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
+            let names: Vec<&str> = cart.lines.iter().map(|line| line.name.as_str()).collect();
+            pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
+        }
+    };
+    for cookie in visit.jar().set_cookies() {
+        page.headers.append(http::header::SET_COOKIE, cookie.clone());
+    }
+    Ok(page)
+}
+
+/// A fresh nonce for a page of ours.
+///
+/// # Errors
+/// A machine without randomness.
+pub fn nonce() -> Result<Nonce, Problem> {
+    Nonce::random().map_err(|error| Problem::new(Kind::Internal, format!("no randomness: {error}")))
+}
+
+fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
+    let (reference, buyer, lines) = (session.reference, &session.buyer, cart.lines.len());
+    if Finding::any_error(findings) {
+        tracing::warn!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+    } else {
+        tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+    }
+    for finding in findings {
+        let (code, line, detail) = (finding.code, finding.line, &finding.detail);
+        match finding.severity {
+            Severity::Error => tracing::warn!(%reference, code, line, "{detail}"),
+            Severity::Warning => tracing::info!(%reference, code, line, "{detail}"),
+            Severity::Info => tracing::debug!(%reference, code, line, "{detail}"),
+        }
+    }
+}
