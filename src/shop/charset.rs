@@ -57,7 +57,11 @@ mod tests {
             ("text/html;Charset=\"iso-8859-15\"", b"", "ISO-8859-15"),
             ("text/html; charset=iso-8859-1", b"\xEF\xBB\xBFx", "UTF-8"),
             ("text/html", b"<head><meta charset='iso-8859-1'>", "windows-1252"),
-            ("text/html", b"<META http-equiv=Content-Type content=\"text/html; charset=windows-1250\">", "windows-1250"),
+            (
+                "text/html",
+                b"<META http-equiv=Content-Type content=\"text/html; charset=windows-1250\">",
+                "windows-1250",
+            ),
             ("text/html", b"<!-- <meta charset=utf-8> --><meta charset=koi8-r>", "KOI8-R"),
             ("text/html", b"<meta charset=utf-16>", "UTF-8"),
             ("text/html", b"<meta name=description content=charset><meta data-charset=koi8-r>\xE6", "windows-1252"),

@@ -10,11 +10,17 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 pub(super) fn parse(text: &[u8]) -> Option<SystemTime> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     for token in text.split(|byte| is_delimiter(*byte)).filter(|token| !token.is_empty()) {
-        if time.is_none() && let Some(read) = clock(token) {
+        if time.is_none()
+            && let Some(read) = clock(token)
+        {
             time = Some(read);
-        } else if day.is_none() && let Some(read) = number(token, 1, 2) {
+        } else if day.is_none()
+            && let Some(read) = number(token, 1, 2)
+        {
             day = Some(read);
-        } else if month.is_none() && let Some(read) = month_of(token) {
+        } else if month.is_none()
+            && let Some(read) = month_of(token)
+        {
             month = Some(read);
         } else if year.is_none() {
             year = number(token, 2, 4);

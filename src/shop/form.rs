@@ -1,5 +1,6 @@
 //! A form of a page: found, filled in as a person would, and encoded as a browser would.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -58,7 +59,11 @@ pub(super) struct Control {
 pub(super) enum ControlKind {
     Field,
     /// With an action and a method that override the form's.
-    Button { image: bool, action: Option<String>, method: Option<String> },
+    Button {
+        image: bool,
+        action: Option<String>,
+        method: Option<String>,
+    },
 }
 
 /// A form on its way to the shop.
@@ -201,7 +206,7 @@ impl Form {
         let mut url = match action {
             "" => self.page.clone(),
             _ => {
-                let encode = |text: &str| self.encoding.encode(text).0.into_owned().into();
+                let encode = encoder(self.encoding);
                 let options = Url::options().base_url(Some(&self.base)).encoding_override(Some(&encode)).parse(action);
                 options.map_err(|_| FormMissing::NoAddress(action.to_owned()))?
             }
@@ -216,7 +221,7 @@ impl Form {
     /// In the form's charset; what that cannot write becomes `&#...;`, as browsers do it.
     fn encode(&self, pressed: Option<usize>) -> String {
         let encoding = self.encoding;
-        let encode = |text: &str| encoding.encode(&text.replace("\r\n", "\n").replace('\n', "\r\n")).0.into_owned().into();
+        let encode = encoder(encoding);
         let mut fields = form_urlencoded::Serializer::new(String::new());
         fields.encoding_override(Some(&encode));
         for (at, control) in self.controls.iter().enumerate() {
@@ -254,6 +259,11 @@ impl fmt::Debug for FilledForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FilledForm").field("method", &self.method).field("to", &self.url.path()).finish_non_exhaustive()
     }
+}
+
+/// In `encoding`; what it cannot write becomes `&#...;`. Line breaks are CR LF in forms, and in addresses there are none.
+fn encoder(encoding: &'static Encoding) -> impl Fn(&str) -> Cow<'_, [u8]> {
+    move |text| encoding.encode(&text.replace("\r\n", "\n").replace('\n', "\r\n")).0.into_owned().into()
 }
 
 fn quoted(names: &[String]) -> String {

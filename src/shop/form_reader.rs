@@ -31,10 +31,13 @@ pub(super) fn read<'c>(
     let reader = RefCell::new(Reader::new(text));
     let (wanted_at, off_at, unused_at) = (Places::default(), Places::default(), Places::default());
     let mut handlers: Vec<(&Selector, OnElement<'_>)> = vec![
-        (&every, Box::new(|element| {
-            reader.borrow_mut().start_tag(element);
-            Ok(())
-        })),
+        (
+            &every,
+            Box::new(|element| {
+                reader.borrow_mut().start_tag(element);
+                Ok(())
+            }),
+        ),
         (&off, note_into(&off_at)),
         (&unused, note_into(&unused_at)),
     ];
@@ -249,7 +252,12 @@ impl<'t> Reader<'t> {
             form.controls.push(found.control);
         }
         let in_page = places.iter().map(|at| !marks.unused.contains(at));
-        forms.into_iter().zip(in_page).filter(|(_, in_page)| *in_page).map(|((wanted, form), _)| (form, wanted)).collect()
+        forms
+            .into_iter()
+            .zip(in_page)
+            .filter(|(_, in_page)| *in_page)
+            .map(|((wanted, form), _)| (form, wanted))
+            .collect()
     }
 }
 

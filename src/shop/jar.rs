@@ -77,7 +77,8 @@ impl Jar {
             self.cookies.iter().filter(|cookie| !cookie.gone && cookie.goes_to(path.as_bytes())).collect();
         sent.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.as_ref().map_or(0, Vec::len)));
         let pairs: Vec<Vec<u8>> = sent.into_iter().map(Stored::pair).collect();
-        let mut header = HeaderValue::from_bytes(&pairs.join(b"; ".as_slice())).ok().filter(|field| !field.is_empty())?;
+        let mut header =
+            HeaderValue::from_bytes(&pairs.join(b"; ".as_slice())).ok().filter(|field| !field.is_empty())?;
         header.set_sensitive(true);
         Some(header)
     }
@@ -101,9 +102,8 @@ impl Jar {
         // Which path the browser's own cookie of this name has is unknown; sending a stale one beside the new one
         // makes shops pick either.
         self.cookies.retain(|known| !(known.path.is_none() && known.name == cookie.name));
-        let same = |known: &Stored| {
-            known.name == cookie.name && known.domain == cookie.domain && known.path == cookie.path
-        };
+        let same =
+            |known: &Stored| known.name == cookie.name && known.domain == cookie.domain && known.path == cookie.path;
         match self.cookies.iter().position(same) {
             // A deleted cookie that comes back is a new one, so it is the youngest.
             Some(at) if self.cookies[at].gone => {
@@ -266,7 +266,11 @@ mod tests {
     #[test]
     fn cookies_go_where_their_path_leads() {
         let mut jar = Jar::new();
-        take_in(&mut jar, "/my-account/", &["all=1; path=/", "admin=1; path=/wp-admin", "cart=1; path=/cart/", "here=1"]);
+        take_in(
+            &mut jar,
+            "/my-account/",
+            &["all=1; path=/", "admin=1; path=/wp-admin", "cart=1; path=/cart/", "here=1"],
+        );
         for (path, expected) in [
             ("/", "all=1"),
             ("/wp-admin", "admin=1; all=1"),

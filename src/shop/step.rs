@@ -205,7 +205,8 @@ impl Template {
                 continue;
             }
             let word = rest.split_once('}').filter(|_| brace == "{");
-            let (word, after) = word.ok_or_else(|| format!("a `{brace}` stands alone; for a brace write `{brace}{brace}`"))?;
+            let (word, after) =
+                word.ok_or_else(|| format!("a `{brace}` stands alone; for a brace write `{brace}{brace}`"))?;
             if !words.contains(&word) {
                 let known: Vec<_> = words.iter().map(|word| format!("{{{word}}}")).collect();
                 return Err(format!("`{{{word}}}` means nothing here; there is {}", known.join(", ")));

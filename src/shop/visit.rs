@@ -13,10 +13,10 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
+use super::charset;
 use super::form::FilledForm;
 use super::jar::Jar;
 use super::page::Page;
-use super::charset;
 use crate::problem::{Kind, Problem};
 use crate::rewrite::coding::{ASKED_OF_SHOP, Coding, Expansion, decode};
 use crate::upstream::{Body, BodyError, Pool, RequestBody};
@@ -95,7 +95,9 @@ impl Visit {
         let scheme = if browser.https { "https" } else { "http" };
         let root = browser.host.to_str().ok().and_then(|host| Url::parse(&format!("{scheme}://{host}/")).ok());
         let root = root
-            .filter(|root| root.has_host() && root.path() == "/" && root.username().is_empty() && root.query().is_none())
+            .filter(|root| {
+                root.has_host() && root.path() == "/" && root.username().is_empty() && root.query().is_none()
+            })
             .ok_or_else(|| Problem::new(Kind::BadRequest, "the request's Host is no host"))?;
         let mut visit = Visit {
             deadline: Instant::now() + limits.deadline,
