@@ -56,6 +56,7 @@ pub mod session;
 pub mod config;
 pub mod shop;
 pub mod rewrite;
+pub mod shop;
 pub mod upstream;
 pub mod protocol;
 pub mod cart;
