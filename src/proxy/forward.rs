@@ -51,6 +51,7 @@ pub fn toward_shop(exchange: &Exchange, request: Request<Incoming>) -> Result<Re
         parts.headers.remove(EXPECT);
     }
     headers::strip_hop_by_hop(&mut parts.headers);
+    headers::strip_twins(&mut parts.headers);
     headers::forwarded(&mut parts.headers, exchange.client());
     let body = RequestBody::client(incoming, UploadLimits { size: limits.body_size, idle: limits.body_idle });
     if matches!(body, RequestBody::Client(_)) && !parts.headers.contains_key(CONTENT_LENGTH) {

@@ -37,7 +37,7 @@ pub(super) struct Link {
 /// Why a request got no answer on this connection.
 pub(super) enum Failed {
     /// The connection's fault. With the request, when not a byte of it was sent.
-    Broken(hyper::Error, Option<Request<RequestBody>>),
+    Broken(hyper::Error, Option<Box<Request<RequestBody>>>),
     /// The shop said nothing for too long.
     TimedOut,
 }
@@ -72,7 +72,7 @@ impl Link {
             drive(driver, cx);
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(answer.map_err(|mut error| {
-                    let request = error.take_message();
+                    let request = error.take_message().map(Box::new);
                     Failed::Broken(error.into_error(), request)
                 }));
             }

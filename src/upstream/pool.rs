@@ -113,7 +113,7 @@ impl Pool {
             }
             // A connection that may have swallowed the request is no good sign for its neighbours: take a new one.
             fresh = unsent.is_none();
-            request = match unsent.or_else(|| link.replay.take()) {
+            request = match unsent.map(|request| *request).or_else(|| link.replay.take()) {
                 Some(request) => request,
                 None => return Err(problem),
             };
