@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::body::Body;
 use super::headers;
+use super::validate::validate_answer;
 use crate::exchange::Exchange;
 use crate::problem::{Kind, Problem};
 use crate::upstream::{self, RequestBody, UploadLimits};
@@ -30,7 +31,7 @@ pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<
     let request = toward_shop(exchange, request)?;
     match wanted {
         Some(protocol) => forward_upgrade(exchange, request, protocol).await,
-        None => exchange.pool().send(request).await.map(toward_client),
+        None => toward_client(exchange.pool().send(request).await?),
     }
 }
 
@@ -50,6 +51,7 @@ pub fn toward_shop(exchange: &Exchange, request: Request<Incoming>) -> Result<Re
         parts.headers.remove(EXPECT);
     }
     headers::strip_hop_by_hop(&mut parts.headers);
+    headers::strip_twins(&mut parts.headers);
     headers::forwarded(&mut parts.headers, exchange.client());
     let body = RequestBody::client(incoming, UploadLimits { size: limits.body_size, idle: limits.body_idle });
     if matches!(body, RequestBody::Client(_)) && !parts.headers.contains_key(CONTENT_LENGTH) {
@@ -61,11 +63,15 @@ pub fn toward_shop(exchange: &Exchange, request: Request<Incoming>) -> Result<Re
 }
 
 /// The answer as a visitor gets it: nothing added.
-pub fn toward_client(response: Response<upstream::Body>) -> Response<Body> {
+///
+/// # Errors
+/// [`Kind::ShopBroken`], see [`validate_answer`].
+pub fn toward_client(response: Response<upstream::Body>) -> Result<Response<Body>, Problem> {
     let (mut parts, body) = response.into_parts();
+    validate_answer(&mut parts)?;
     headers::strip_hop_by_hop(&mut parts.headers);
     parts.version = Version::HTTP_11;
-    Response::from_parts(parts, Body::Shop(body))
+    Ok(Response::from_parts(parts, Body::Shop(body)))
 }
 
 async fn forward_upgrade(
@@ -77,7 +83,7 @@ async fn forward_upgrade(
     headers::ask_upgrade(request.headers_mut(), protocol.clone());
     let mut response = exchange.pool().send_upgrade(request).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(toward_client(response));
+        return toward_client(response);
     }
     let agreed = response.headers().get(UPGRADE).cloned();
     let agreed = agreed.filter(|agreed| agreed.as_bytes().eq_ignore_ascii_case(protocol.as_bytes()));
