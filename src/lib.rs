@@ -45,6 +45,7 @@
 //! | [`observe`] | the log |
 //! | [`problem`] | what can go wrong with a request: side, code, status |
 //! | [`finding`] | what became of a value that could not go through as it is |
+//! | [`secret`] | a text that no log shows |
 
 pub mod command;
 pub mod demo;
@@ -56,7 +57,6 @@ pub mod session;
 pub mod config;
 pub mod shop;
 pub mod rewrite;
-pub mod shop;
 pub mod upstream;
 pub mod protocol;
 pub mod cart;
@@ -66,3 +66,4 @@ pub mod pages;
 pub mod observe;
 pub mod problem;
 pub mod finding;
+pub mod secret;

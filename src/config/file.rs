@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::cart::rules::{Chain, RulesSource};
-use crate::protocol::oci::fields::LongTextStyle;
+use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
 use crate::protocol::oci::source::FieldSource;
@@ -303,7 +303,7 @@ pub struct BuyerFile {
     /// Fields that every line must have.
     pub required: Vec<String>,
     /// Field lengths that differ from OCI 4.0's.
-    pub lengths: BTreeMap<String, usize>,
+    pub lengths: Limits,
     /// Units that differ from `[units]`.
     pub units: BTreeMap<String, String>,
     /// The unit where the shop names none, or an unknown one.

@@ -81,17 +81,18 @@ pub fn ask_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
 
 /// Tells the shop who asks, how and for which name. What the client says of itself is replaced, unless it is a front
 /// proxy that we were told to trust: then its chain is continued.
-pub fn forwarded(headers: &mut HeaderMap, client: &Client) {
-    if client.trusted {
-        append_to_chain(headers, &client.address);
-    } else {
-        headers.insert(X_FORWARDED_FOR, client.address.clone());
+///
+/// `secure`: the visitor's browser speaks https, to us or to a front proxy.
+pub fn forwarded(headers: &mut HeaderMap, client: &Client, secure: bool) {
+    let chain = client.forwarded_for(headers);
+    headers.insert(X_FORWARDED_FOR, chain);
+    if !client.trusted {
         for name in [FORWARDED, X_REAL_IP, X_FORWARDED_PORT] {
             headers.remove(name);
         }
     }
     if !client.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
-        let scheme = if client.secure { "https" } else { "http" };
+        let scheme = if secure { "https" } else { "http" };
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
     if !client.trusted || !headers.contains_key(X_FORWARDED_HOST) {
@@ -100,19 +101,6 @@ pub fn forwarded(headers: &mut HeaderMap, client: &Client) {
             None => headers.remove(X_FORWARDED_HOST),
         };
     }
-}
-
-/// The last address of the last line is the one that counts, so all lines become one.
-fn append_to_chain(headers: &mut HeaderMap, address: &HeaderValue) {
-    let mut chain = Vec::new();
-    for line in headers.get_all(X_FORWARDED_FOR) {
-        chain.extend_from_slice(line.as_bytes());
-        chain.extend_from_slice(b", ");
-    }
-    chain.extend_from_slice(address.as_bytes());
-    // Field values joined by a comma and a blank are a field value; if not, the one we know is said.
-    let chain = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).unwrap_or_else(|_| address.clone());
-    headers.insert(X_FORWARDED_FOR, chain);
 }
 
 /// Removes fields that a CGI shop cannot tell from ours: to PHP or WSGI `X-Forwarded_For` is `X-Forwarded-For`, and

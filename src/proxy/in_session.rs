@@ -30,7 +30,8 @@ use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
 use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
 use crate::rewrite::csp::Opening;
-use crate::rewrite::page::{Leave, Page, Seen, Way};
+use crate::rewrite::controls::{Leave, Seen, Way};
+use crate::rewrite::page::Page;
 use crate::rewrite::response_headers::{self, Rewritable};
 use crate::session::{Session, cookie};
 use crate::upstream::{self, RequestBody};
@@ -89,7 +90,7 @@ async fn admit(
     x: &Exchange,
     session: &Session,
     asked: &Asked,
-    target: &Target<'_>,
+    target: &Target,
     request: Request<Incoming>,
 ) -> Result<Admitted, Problem> {
     let policy = &x.plan().shop.policy;
@@ -115,7 +116,7 @@ async fn admit(
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
-    forward::toward_shop_with(x, head, RequestBody::bytes(form)).map(Admitted::Ordinary)
+    Ok(Admitted::Ordinary(forward::toward_shop_with(x, head, RequestBody::bytes(form))))
 }
 
 /// The whole of a form whose fields decide.
@@ -182,9 +183,9 @@ fn bring_back(
 ) -> Result<Response<Body>, Problem> {
     let rewritable = response_headers::rewritable(&asked.method, answer.status(), answer.headers());
     if rewritable == Rewritable::No {
-        return Ok(forward::toward_client(answer));
+        return forward::toward_client(answer);
     }
-    let (mut head, body) = forward::head_toward_client(answer);
+    let (mut head, body) = forward::head_toward_client(answer)?;
     let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
     let declared = charset::declared(&head.headers);
     let shop_coding = match Coding::of(&head.headers) {
@@ -228,7 +229,7 @@ fn page<'p>(
     };
     let seen = Rc::new(Seen::default());
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
-        let reader = Reader::new(shop.cart.clone());
+        let reader = Reader::new(&shop.cart);
         let readers = reader.handlers();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let closing = (session.clone(), leave.clone());

@@ -71,16 +71,11 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
 }
 
 fn admit(buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
-    let refused = |why: &dyn std::fmt::Display| {
-        Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {why}", buyer.name))
-    };
     // An ordinary call has a HOOK_URL: Entry::parse sees to it.
-    let hook = Hook::parse(call.hook.as_deref().unwrap_or_default()).map_err(|refusal| refused(&refusal))?;
-    if buyer.hooks.iter().any(|rule| rule.allows(&hook)) {
-        Ok(hook)
-    } else {
-        Err(refused(&format_args!("{hook} is on no line of its `hooks`")))
-    }
+    let hook = Hook::parse(call.hook.as_deref().unwrap_or_default());
+    hook.and_then(|hook| hook.allowed_by(&buyer.hooks).map(|()| hook)).map_err(|refusal| {
+        Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name))
+    })
 }
 
 /// What signing in gave.

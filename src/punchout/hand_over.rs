@@ -8,7 +8,6 @@ use http::HeaderMap;
 
 use crate::cart::unit::How;
 use crate::cart::{Cart, read_html};
-use crate::config::Plan;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
@@ -16,10 +15,9 @@ use crate::location::Target;
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
-use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
-use crate::rewrite::page::{Leave, RETURN_FORM};
+use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::Session;
 use crate::shop::Jar;
 
@@ -41,8 +39,8 @@ pub fn target(buyer: &Buyer, session: &Session) -> oci::Target {
 pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     let mut findings = cart.findings.clone();
     // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
-    if !buyer.hooks.iter().any(|rule| rule.allows(&session.hook)) {
-        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, session.hook.to_string()));
+    if let Err(refusal) = session.hook.allowed_by(&buyer.hooks) {
+        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
     }
     if cart.lines.is_empty() && cart.empty {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
@@ -117,7 +115,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             log(session, &cart, &findings, "hands the cart over");
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
-            let by_itself = !matches!(session.hook, Hook::SapEvent);
+            let by_itself = !session.hook.is_sap_event();
             pages::hand_over(&form, &nonce, by_itself, language)
         }
         Leaving::Refused(findings) => {

@@ -23,7 +23,7 @@ fn visit(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>, jar: 
         forwarded_host: host.clone(),
         host,
         https: x.secure(),
-        forwarded_for: x.forwarded_for(headers),
+        forwarded_for: x.client().forwarded_for(headers),
         user_agent: headers.get(USER_AGENT).cloned(),
         accept_language: language,
     };

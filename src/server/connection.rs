@@ -133,7 +133,7 @@ struct Answering {
 
 impl http_body::Body for Answering {
     type Data = Bytes;
-    type Error = crate::upstream::BodyError;
+    type Error = crate::proxy::body::BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.get_mut().body).poll_frame(cx)

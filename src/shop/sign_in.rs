@@ -151,7 +151,7 @@ fn css(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Option<Css
 /// meets.
 pub async fn sign_in(rules: &SignIn, visit: &mut Visit, account: &Account) -> Result<SignedIn, Problem> {
     let before = rules.cookie_values(visit);
-    let values = [("username", account.username.as_str()), ("password", account.password.reveal())];
+    let values = [("username", account.username.as_str()), ("password", account.password.expose())];
     let answer = match rules.step.run(visit, &values).await {
         Ok(answer) => answer,
         Err(StepFailed::Visit(problem)) => return Err(problem),

@@ -9,7 +9,7 @@ use crate::cart::rules::{RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, OneOrMany};
 use crate::config::plan::Shop;
 use crate::location::Location;
-use crate::rewrite::page::Controls;
+use crate::rewrite::controls::Controls;
 use crate::shop::SignIn;
 
 /// Every part is looked at, also where another is at fault.
