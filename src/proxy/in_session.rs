@@ -3,6 +3,7 @@
 //! Two promises are kept here. A denied request never reaches the shop. And a page that could lead to checkout never
 //! reaches the buyer with a control that works: where the cart page cannot be rewritten, it is refused.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use lol_html::Selector;
 
 use super::body::Body;
 use super::forward;
@@ -230,7 +232,9 @@ fn page<'p>(
     let seen = Rc::new(Seen::default());
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
         let reader = Reader::new(&shop.cart);
-        let readers = reader.handlers();
+        // The page's own settings outlive this borrow of the plan.
+        let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
+        let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let closing = (session.clone(), leave.clone());
         let end = move || {
