@@ -279,10 +279,10 @@ impl FoundForm {
 impl List {
     fn chosen(self) -> Vec<String> {
         let open = |option: &&ListOption| !option.disabled;
-        let selected = self.options.iter().filter(|option| option.selected);
+        let mut selected = self.options.iter().filter(|option| option.selected);
         let chosen: Vec<_> = match self.multiple {
             true => selected.filter(open).collect(),
-            false => selected.last().into_iter().filter(open).collect(),
+            false => selected.next_back().into_iter().filter(open).collect(),
         };
         let any_selected = self.options.iter().any(|option| option.selected);
         let first = self.options.iter().find(open).filter(|_| self.drop_down && !any_selected);

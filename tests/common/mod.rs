@@ -287,7 +287,7 @@ impl Proxy {
     /// One worker, so that what a test says about connections holds; `change` may say otherwise.
     pub fn with(shop: SocketAddr, change: impl FnOnce(&mut Plan)) -> Self {
         let origin = Origin::from_url(&format!("http://{shop}").parse().unwrap()).unwrap();
-        let mut plan = Plan::passthrough("127.0.0.1:0".parse().unwrap(), origin, 1);
+        let mut plan = punchout_proxy::config::passthrough("127.0.0.1:0".parse().unwrap(), &origin, 1);
         change(&mut plan);
         let plans: Plans = Arc::new(ArcSwap::from_pointee(plan));
         let running = server::run(&plans).unwrap();
