@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{Answer, Head, Keep, Proxy, Shop, Wire, eventually, ok};
+use common::{Answer, Fields, Head, Keep, Proxy, Shop, Wire, eventually, ok};
 
 /// Ten megabytes without a period that a block size could hide.
 fn large() -> Vec<u8> {
@@ -61,10 +61,10 @@ fn shop_pages(wire: &mut Wire, head: &Head) -> Keep {
 
 /// What must be the same with and without the proxy: all but what belongs to one hop. The order of fields counts only
 /// among those of one name (RFC 9110, section 5.3).
-fn visible(answer: Answer) -> (u16, Vec<(String, Vec<u8>)>, Vec<u8>, Vec<(String, Vec<u8>)>) {
+fn visible(answer: Answer) -> (u16, Fields, Vec<u8>, Fields) {
     let hop = ["connection", "keep-alive", "transfer-encoding"];
     let fields = answer.head.fields.iter().filter(|(name, _)| !hop.contains(&name.as_str()));
-    let mut fields: Vec<_> = fields.cloned().collect();
+    let mut fields: Fields = fields.cloned().collect();
     fields.sort_by(|one, other| one.0.cmp(&other.0));
     (answer.head.status(), fields, answer.body, answer.trailers)
 }
