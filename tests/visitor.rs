@@ -468,13 +468,14 @@ fn slow_heads_idle_connections_and_stalled_bodies_end() {
         plan.limits.body_idle = Duration::from_millis(300);
     });
     let begin = Instant::now();
+    let mut silent = proxy.connect();
     let mut idle = proxy.connect();
     assert_eq!(idle.ask("GET", "/", "").unwrap().head.status(), 200);
     let mut slow = proxy.connect();
     slow.send("GET / HTTP/1.1\r\nHo").unwrap();
     assert!(slow.is_closed());
     assert!(begin.elapsed() < Duration::from_millis(590), "the head has its own clock");
-    assert!(idle.is_closed());
+    assert!(idle.is_closed() && silent.is_closed());
 
     let mut stalled = proxy.connect();
     stalled.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc").unwrap();

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::activity::{Activity, Busy, Patience};
 use super::client_io::ClientIo;
@@ -37,6 +37,12 @@ pub(super) async fn serve_plain(arrival: Arrival, worker: Rc<Worker>) {
     let limits = &shop.plan.limits;
     let address = peer.ip().to_canonical();
     let trusted = limits.trusted_proxies.iter().any(|network| network.contains(&address));
+    // Until a byte comes, a connection costs its socket and this future alone: no buffer, no parser.
+    let first_byte = timeout(limits.idle, stream.readable());
+    tokio::select! {
+        ready = first_byte => if !matches!(ready, Ok(Ok(()))) { return },
+        () = worker.drain.begun() => return,
+    }
     let activity = Activity::new();
     let io = ClientIo::new(stream, activity.clone(), limits.write_idle, seat);
     serve_http1(io, activity, Rc::new(Client::new(peer, false, trusted)), worker, limits).await;
