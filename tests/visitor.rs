@@ -541,3 +541,59 @@ fn connections_above_the_cap_wait_their_turn() {
     drop(first);
     assert_eq!(second.answer("GET").unwrap().head.status(), 200);
 }
+
+#[test]
+fn a_connection_that_gave_its_buffers_back_serves_on() {
+    let shop = Shop::start(shop_pages);
+    let proxy = Proxy::with(shop.address, |plan| plan.limits.buffers_idle = Duration::from_millis(30));
+    let mut client = proxy.connect();
+    for _ in 0..3 {
+        assert_eq!(client.ask("GET", "/", "").unwrap().head.status(), 200);
+        std::thread::sleep(Duration::from_millis(120));
+    }
+    // The beginning of the next request was read with the one before, and its end comes after the pause.
+    client.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\nGET /echo HT").unwrap();
+    assert_eq!(client.answer("GET").unwrap().head.status(), 204);
+    std::thread::sleep(Duration::from_millis(120));
+    client.send("TP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(client.answer("GET").unwrap().body, b"GET ");
+}
+
+#[test]
+fn a_client_that_takes_an_answer_slowly_loses_none_of_it() {
+    let shop = Shop::start(shop_pages);
+    let proxy = Proxy::with(shop.address, |plan| {
+        plan.limits.buffers_idle = Duration::from_millis(20);
+        plan.limits.idle = Duration::from_millis(200);
+        plan.limits.head_time = Duration::from_millis(200);
+    });
+    let mut client = proxy.connect();
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let head = client.head().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(client.body(&head, false).unwrap().0 == large());
+}
+
+#[test]
+fn what_is_left_of_a_refused_body_is_never_read_as_a_request() {
+    let shop = Shop::start(|wire, head| {
+        if head.method() == "POST" {
+            wire.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")?;
+            wire.rest()?;
+            return Ok(false);
+        }
+        wire.send(ok("smuggled"))?;
+        Ok(true)
+    });
+    let proxy = Proxy::with(shop.address, |plan| plan.limits.buffers_idle = Duration::from_millis(30));
+    for (start, status) in [("POST / HTTP/1.1\r\nHost: a", 413), ("POST / HTTP/1.1\r\nHost: a b", 400)] {
+        let mut client = proxy.connect();
+        client.send(format!("{start}\r\nContent-Length: 100\r\n\r\nabc")).unwrap();
+        assert_eq!(client.answer("POST").unwrap().head.status(), status);
+        std::thread::sleep(Duration::from_millis(150));
+        // The shop's answer may have ended the connection already; then this cannot be sent, which is right too.
+        let _ = client.send("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(client.answer("GET").is_err(), "{start}");
+    }
+    assert!(shop.seen.lock().unwrap().iter().all(|head| head.target() != "/smuggled"));
+}
