@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![allow(unreachable_pub, reason = "shared by test files, exported by none")]
 
+pub mod pages;
+
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
