@@ -13,7 +13,7 @@ impl Secret {
     }
 
     /// The text itself, for the one place that must send it.
-    pub fn reveal(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -150,9 +150,11 @@ fn css(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Option<Css
 /// was not there and what was: status, path and title, never a query, never the password. And what [`Visit::follow`]
 /// meets.
 pub async fn sign_in(rules: &SignIn, visit: &mut Visit, account: &Account) -> Result<SignedIn, Problem> {
+    let page = rules.step.open(visit).await?;
+    // Not earlier: the sign-in page itself gives everybody a session.
     let before = rules.cookie_values(visit);
-    let values = [("username", account.username.as_str()), ("password", account.password.reveal())];
-    let answer = match rules.step.run(visit, &values).await {
+    let values = [("username", account.username.as_str()), ("password", account.password.expose())];
+    let answer = match rules.step.run_on(visit, &page, &values).await {
         Ok(answer) => answer,
         Err(StepFailed::Visit(problem)) => return Err(problem),
         Err(StepFailed::Form(page, missing)) => {
@@ -168,7 +170,7 @@ pub async fn sign_in(rules: &SignIn, visit: &mut Visit, account: &Account) -> Re
     }
     let Some(element) = &rules.element else { return Ok(SignedIn { page: answer }) };
     let page = match &rules.page {
-        Some(address) => visit.open(address).await?,
+        Some(address) => visit.get(address).await?,
         None => answer,
     };
     match page.holds(&element.selector) {
