@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Plan;
 use crate::session::Session;
@@ -51,6 +51,23 @@ impl Client {
         let address = peer.ip().to_canonical().to_string();
         let address = HeaderValue::from_str(&address).expect("an IP address is written in visible ASCII");
         Client { peer, secure, trusted, address }
+    }
+
+    /// X-Forwarded-For for a request with these headers: the client's address, after the chain that a trusted front
+    /// proxy sent. The last address of the last line is the one that counts, so all lines become one.
+    pub fn forwarded_for(&self, headers: &HeaderMap) -> HeaderValue {
+        const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+        if !self.trusted || !headers.contains_key(X_FORWARDED_FOR) {
+            return self.address.clone();
+        }
+        let mut chain = Vec::new();
+        for line in headers.get_all(X_FORWARDED_FOR) {
+            chain.extend_from_slice(line.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(self.address.as_bytes());
+        // Field values joined by a comma and a blank are a field value; if not, the one we know is said.
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).unwrap_or_else(|_| self.address.clone())
     }
 }
 

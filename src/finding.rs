@@ -65,6 +65,10 @@ pub mod code {
     pub const CART_EMPTY: &str = "PO-CART-EMPTY";
     /// The session's HOOK_URL was taken off the buyer's allow-list after the session began.
     pub const HOOK_NO_LONGER_ALLOWED: &str = "PO-HOOK-NO-LONGER-ALLOWED";
+    /// The page leaves out end tags where a rule depends on the position of elements: lines could be missing.
+    pub const CART_UNCLOSED: &str = "PO-CART-UNCLOSED";
+    /// A text on the page was longer than any value is read, and was cut.
+    pub const VALUE_CUT: &str = "PO-VALUE-CUT";
     /// The cart holds more lines than the configured limit.
     pub const CART_TOO_LONG: &str = "PO-CART-TOO-LONG";
     /// A line lacks a value that its rule requires (name or quantity).

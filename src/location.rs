@@ -4,7 +4,6 @@
 //! percent escapes, fold double slashes, resolve dots, cut `;parameters` and some ignore case; so a pattern is compared
 //! with the address after all of that, in every form in which some shop may see it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// A pattern of addresses: a path, and what the query must hold.
@@ -50,7 +49,7 @@ impl Location {
     }
 
     /// Whether `target` is one of the addresses meant.
-    pub fn matches(&self, target: &Target<'_>) -> bool {
+    pub fn matches(&self, target: &Target) -> bool {
         let path = self.path.as_ref().is_none_or(|glob| target.paths.iter().any(|path| glob.matches(path)));
         path && self
             .query
@@ -67,20 +66,20 @@ impl fmt::Display for Location {
 
 /// The address of one request, in every form in which a shop may see it.
 #[derive(Debug)]
-pub struct Target<'r> {
-    paths: Vec<Cow<'r, str>>,
+pub struct Target {
+    paths: Vec<String>,
     query: Vec<(String, String)>,
 }
 
-impl<'r> Target<'r> {
+impl Target {
     /// Prepares a request's path and query for comparison.
-    pub fn new(path: &'r str, query: Option<&str>) -> Self {
+    pub fn new(path: &str, query: Option<&str>) -> Self {
         let once = canonical(path);
         // A shop behind a second proxy decodes twice.
         let twice = canonical(&once);
-        let mut paths = vec![Cow::Owned(once)];
+        let mut paths = vec![once];
         if paths[0] != twice {
-            paths.push(Cow::Owned(twice));
+            paths.push(twice);
         }
         let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
             // PHP cuts leading white space off a parameter's name.

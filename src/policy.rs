@@ -38,7 +38,7 @@ pub enum Verdict {
 
 impl Policy {
     /// Judges a request by its head.
-    pub fn judge(&self, method: &Method, target: &Target<'_>) -> Verdict {
+    pub fn judge(&self, method: &Method, target: &Target) -> Verdict {
         let mut verdict = Verdict::Allow;
         for (number, denial) in self.applying(method, target) {
             match denial.field {
@@ -53,7 +53,7 @@ impl Policy {
     pub fn judge_form<'f>(
         &self,
         method: &Method,
-        target: &Target<'_>,
+        target: &Target,
         fields: impl Iterator<Item = (&'f str, &'f str)> + Clone,
     ) -> Verdict {
         for (number, denial) in self.applying(method, target) {
@@ -68,7 +68,7 @@ impl Policy {
         Verdict::Allow
     }
 
-    fn applying(&self, method: &Method, target: &Target<'_>) -> impl Iterator<Item = (usize, &Denial)> {
+    fn applying(&self, method: &Method, target: &Target) -> impl Iterator<Item = (usize, &Denial)> {
         self.denials.iter().enumerate().filter(move |(_, denial)| {
             denial.method.as_ref().is_none_or(|denied| denied == method) && denial.location.matches(target)
         })

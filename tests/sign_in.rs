@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, ORIGIN, REFERER, USER_AGENT};
 use punchout_proxy::problem::{Kind, Problem};
-use punchout_proxy::shop::{Account, Jar, Secret, SignIn, SignedIn, VisitLimits, sign_in};
+use punchout_proxy::secret::Secret;
+use punchout_proxy::shop::{Account, Jar, SignIn, SignedIn, VisitLimits, sign_in};
 use scripted_shop::{Answer, Asked, ScriptedShop, locally};
 
 const USERNAME: &str = "acme-1@example.com";

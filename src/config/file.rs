@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cart::rules::ValueSource;
-use crate::protocol::oci::fields::LongTextStyle;
+use crate::cart::rules::{Chain, RulesSource};
+use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
 use crate::protocol::oci::source::FieldSource;
@@ -90,35 +90,55 @@ pub struct CartFile {
     /// The controls that lead to checkout, on any page.
     pub checkout: OneOrMany,
     /// What the page shows when the cart is empty.
-    pub empty: OneOrMany,
+    pub empty: Option<Chain>,
     /// One element a line.
-    pub line: OneOrMany,
+    pub line: Option<String>,
     /// Lines that are none (headers, totals): what they hold.
     pub skip: OneOrMany,
     /// What the article is called.
-    pub name: Option<ValueSource>,
+    pub name: Option<Chain>,
     /// The shop's item number.
-    pub sku: Option<ValueSource>,
+    pub sku: Option<Chain>,
     /// How many.
-    pub quantity: Option<ValueSource>,
+    pub quantity: Option<Chain>,
     /// Price of one.
-    pub price: Option<ValueSource>,
+    pub price: Option<Chain>,
     /// Price of the line.
-    pub total: Option<ValueSource>,
-    /// Currency, where the page tells it.
-    pub currency: Option<ValueSource>,
+    pub total: Option<Chain>,
+    /// Where the page tells the currency, or an ISO 4217 code.
+    pub currency: Option<Chain>,
     /// The shop's word for the unit.
-    pub unit: Option<ValueSource>,
+    pub unit: Option<Chain>,
     /// The product page.
-    pub link: Option<ValueSource>,
+    pub link: Option<Chain>,
     /// Further values by a name of one's own.
-    pub extra: BTreeMap<String, ValueSource>,
-    /// The currency where the page does not tell it, or tells it as a sign.
-    pub default_currency: Option<String>,
+    pub extra: BTreeMap<String, Chain>,
     /// How numbers are printed: `auto`, or a sample such as `1.234,56`.
     pub numbers: Option<String>,
     /// More lines than this are refused.
     pub max_lines: Option<usize>,
+}
+
+impl From<&CartFile> for RulesSource {
+    fn from(file: &CartFile) -> Self {
+        let file = file.clone();
+        RulesSource {
+            line: file.line,
+            name: file.name,
+            sku: file.sku,
+            quantity: file.quantity,
+            price: file.price,
+            total: file.total,
+            currency: file.currency,
+            unit: file.unit,
+            link: file.link,
+            skip: file.skip.iter().map(str::to_owned).collect(),
+            empty: file.empty,
+            numbers: file.numbers,
+            max_lines: file.max_lines,
+            extra: file.extra.into_iter().collect(),
+        }
+    }
 }
 
 /// How a cart returns.
@@ -283,7 +303,7 @@ pub struct BuyerFile {
     /// Fields that every line must have.
     pub required: Vec<String>,
     /// Field lengths that differ from OCI 4.0's.
-    pub lengths: BTreeMap<String, usize>,
+    pub lengths: Limits,
     /// Units that differ from `[units]`.
     pub units: BTreeMap<String, String>,
     /// The unit where the shop names none, or an unknown one.

@@ -13,6 +13,8 @@ pub mod presets;
 
 use std::path::Path;
 
+use crate::upstream;
+
 use document::{Document, Fault};
 pub use limits::Limits;
 pub use plan::{Plan, Plans};
@@ -42,4 +44,16 @@ pub fn read(text: &str, folder: &Path) -> Outcome {
     let plan = compile::plan(&file, &document, folder, &mut faults, &mut warnings);
     faults.sort_by_key(|fault| fault.place.unwrap_or((usize::MAX, 0)));
     Outcome { plan: plan.filter(|_| faults.is_empty()), faults, warnings }
+}
+
+/// A plan with no buyers, which only passes visitors on to `origin`; for tests and benchmarks. Port 0 listens on a free one.
+///
+/// # Panics
+/// When `origin` is not the shop's address.
+pub fn passthrough(listen: std::net::SocketAddr, origin: &upstream::Origin, workers: usize) -> Plan {
+    let text = format!(
+        "listen = \"{listen}\"\nworkers = {workers}\n[shop]\norigin = \"{origin}\"\npreset = \"django-oscar\"\n"
+    );
+    let outcome = read(&text, Path::new("."));
+    outcome.plan.unwrap_or_else(|| panic!("a plan without buyers: {:?}", outcome.faults))
 }

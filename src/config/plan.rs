@@ -17,7 +17,7 @@ use crate::cart::unit::Units;
 use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
-use crate::rewrite::page::Controls;
+use crate::rewrite::controls::Controls;
 use crate::shop::{Account, SignIn};
 use crate::upstream::{Origin, PoolLimits};
 

@@ -64,6 +64,15 @@ impl Page {
     }
 }
 
+/// Sends the browser on by 303, so that a POST becomes a GET and no address with a password stays in its history. An
+/// address that cannot stand in a header leads to `/`.
+pub fn redirect(address: &str) -> Page {
+    let mut page = Page::with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", String::new());
+    let address = HeaderValue::from_str(address).unwrap_or(HeaderValue::from_static("/"));
+    page.headers.insert(header::LOCATION, address);
+    page
+}
+
 impl<B: From<String>> From<Page> for Response<B> {
     fn from(page: Page) -> Self {
         let mut response = Response::new(B::from(page.body));

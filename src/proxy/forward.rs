@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
+use http::request::Parts;
+use http::{Request, Response, StatusCode, Version, response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::body::Body;
 use super::headers;
+use super::validate::validate_answer;
 use crate::exchange::Exchange;
 use crate::problem::{Kind, Problem};
 use crate::upstream::{self, RequestBody, UploadLimits};
@@ -30,7 +32,7 @@ pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<
     let request = toward_shop(exchange, request)?;
     match wanted {
         Some(protocol) => forward_upgrade(exchange, request, protocol).await,
-        None => exchange.pool().send(request).await.map(toward_client),
+        None => toward_client(exchange.pool().send(request).await?),
     }
 }
 
@@ -39,33 +41,52 @@ pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<
 /// # Errors
 /// [`Kind::BodyTooLarge`] when it announces more than the limit.
 pub fn toward_shop(exchange: &Exchange, request: Request<Incoming>) -> Result<Request<RequestBody>, Problem> {
-    let (mut parts, incoming) = request.into_parts();
+    let (parts, incoming) = request.into_parts();
     let limits = &exchange.plan().limits;
     let size = http_body::Body::size_hint(&incoming);
     if size.lower() > limits.body_size {
         return Err(Problem::new(Kind::BodyTooLarge, format!("{} bytes announced", size.lower())));
     }
+    let body = RequestBody::client(incoming, UploadLimits { size: limits.body_size, idle: limits.body_idle });
+    Ok(toward_shop_with(exchange, parts, body))
+}
+
+/// The same with a body that was read already.
+pub fn toward_shop_with(exchange: &Exchange, mut parts: Parts, body: RequestBody) -> Request<RequestBody> {
     if parts.version < Version::HTTP_11 {
         // An HTTP/1.0 client knows no 100 (RFC 9110, section 10.1.1).
         parts.headers.remove(EXPECT);
     }
     headers::strip_hop_by_hop(&mut parts.headers);
-    headers::forwarded(&mut parts.headers, exchange.client());
-    let body = RequestBody::client(incoming, UploadLimits { size: limits.body_size, idle: limits.body_idle });
+    headers::strip_twins(&mut parts.headers);
+    headers::forwarded(&mut parts.headers, exchange.client(), exchange.secure());
     if matches!(body, RequestBody::Client(_)) && !parts.headers.contains_key(CONTENT_LENGTH) {
         headers::mark_chunked(&mut parts.headers);
     }
     // Whatever the client speaks, the shop is spoken to in 1.1: an HTTP/1.0 request would cost its connection.
     parts.version = Version::HTTP_11;
-    Ok(Request::from_parts(parts, body))
+    Request::from_parts(parts, body)
 }
 
 /// The answer as a visitor gets it: nothing added.
-pub fn toward_client(response: Response<upstream::Body>) -> Response<Body> {
+///
+/// # Errors
+/// [`Kind::ShopBroken`], see [`validate_answer`].
+pub fn toward_client(response: Response<upstream::Body>) -> Result<Response<Body>, Problem> {
+    let (parts, body) = head_toward_client(response)?;
+    Ok(Response::from_parts(parts, Body::Shop(body)))
+}
+
+/// The answer's head as a visitor gets it, and the body as the shop sends it.
+///
+/// # Errors
+/// [`Kind::ShopBroken`], see [`validate_answer`].
+pub fn head_toward_client(response: Response<upstream::Body>) -> Result<(response::Parts, upstream::Body), Problem> {
     let (mut parts, body) = response.into_parts();
+    validate_answer(&mut parts)?;
     headers::strip_hop_by_hop(&mut parts.headers);
     parts.version = Version::HTTP_11;
-    Response::from_parts(parts, Body::Shop(body))
+    Ok((parts, body))
 }
 
 async fn forward_upgrade(
@@ -77,7 +98,7 @@ async fn forward_upgrade(
     headers::ask_upgrade(request.headers_mut(), protocol.clone());
     let mut response = exchange.pool().send_upgrade(request).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(toward_client(response));
+        return toward_client(response);
     }
     let agreed = response.headers().get(UPGRADE).cloned();
     let agreed = agreed.filter(|agreed| agreed.as_bytes().eq_ignore_ascii_case(protocol.as_bytes()));

@@ -81,17 +81,18 @@ pub fn ask_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
 
 /// Tells the shop who asks, how and for which name. What the client says of itself is replaced, unless it is a front
 /// proxy that we were told to trust: then its chain is continued.
-pub fn forwarded(headers: &mut HeaderMap, client: &Client) {
-    if client.trusted {
-        append_to_chain(headers, &client.address);
-    } else {
-        headers.insert(X_FORWARDED_FOR, client.address.clone());
+///
+/// `secure`: the visitor's browser speaks https, to us or to a front proxy.
+pub fn forwarded(headers: &mut HeaderMap, client: &Client, secure: bool) {
+    let chain = client.forwarded_for(headers);
+    headers.insert(X_FORWARDED_FOR, chain);
+    if !client.trusted {
         for name in [FORWARDED, X_REAL_IP, X_FORWARDED_PORT] {
             headers.remove(name);
         }
     }
     if !client.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
-        let scheme = if client.secure { "https" } else { "http" };
+        let scheme = if secure { "https" } else { "http" };
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
     if !client.trusted || !headers.contains_key(X_FORWARDED_HOST) {
@@ -102,17 +103,32 @@ pub fn forwarded(headers: &mut HeaderMap, client: &Client) {
     }
 }
 
-/// The last address of the last line is the one that counts, so all lines become one.
-fn append_to_chain(headers: &mut HeaderMap, address: &HeaderValue) {
-    let mut chain = Vec::new();
-    for line in headers.get_all(X_FORWARDED_FOR) {
-        chain.extend_from_slice(line.as_bytes());
-        chain.extend_from_slice(b", ");
+/// Removes fields that a CGI shop cannot tell from ours: to PHP or WSGI `X-Forwarded_For` is `X-Forwarded-For`, and
+/// `Transfer_Encoding` is `Transfer-Encoding`. Other names with an underscore pass.
+pub fn strip_twins(headers: &mut HeaderMap) {
+    let is_odd = |name: &&HeaderName| memchr::memchr(b'_', name.as_str().as_bytes()).is_some();
+    if headers.keys().all(|name| !is_odd(&name)) {
+        return;
     }
-    chain.extend_from_slice(address.as_bytes());
-    // Field values joined by a comma and a blank are a field value; if not, the one we know is said.
-    let chain = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).unwrap_or_else(|_| address.clone());
-    headers.insert(X_FORWARDED_FOR, chain);
+    let twins: Vec<_> =
+        headers.keys().filter(is_odd).filter(|name| is_ours(&name.as_str().replace('_', "-"))).cloned().collect();
+    for name in twins {
+        headers.remove(name);
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with("x-forwarded-")
+        || ["host", "content-length", "transfer-encoding", "connection", "upgrade", "forwarded", "x-real-ip"]
+            .contains(&name)
+}
+
+/// Removes fields by which frameworks let a request name another path than its own (IIS, Symfony, Zend): with them a
+/// buyer could reach a denied path under an innocent one. For requests within a session; no browser sends them.
+pub fn strip_path_overrides(headers: &mut HeaderMap) {
+    for name in ["x-original-url", "x-rewrite-url", "x-original-uri"] {
+        headers.remove(name);
+    }
 }
 
 /// Says that the body is chunked. hyper's client does so by itself for POST but sends a GET without its body.
@@ -132,8 +148,11 @@ mod tests {
         map
     }
 
+    /// Sorted, for removing a field moves another one in its place.
     fn names(headers: &HeaderMap) -> Vec<&str> {
-        headers.keys().map(HeaderName::as_str).collect()
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     fn client(trusted: bool) -> Client {
@@ -182,7 +201,7 @@ mod tests {
         let mut headers =
             map(&[("connection", "host, content-length, cookie"), ("host", "a"), ("content-length", "3")]);
         strip_hop_by_hop(&mut headers);
-        assert_eq!(names(&headers), ["host", "content-length"]);
+        assert_eq!(names(&headers), ["content-length", "host"]);
     }
 
     #[test]
@@ -214,6 +233,26 @@ mod tests {
             ("x-forwarded-host", "shop.example"),
         ]);
         assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_twin_with_an_underscore_does_not_get_past_us() {
+        let mut headers = map(&[
+            ("x-forwarded_for", "10.0.0.1"),
+            ("x_forwarded_proto", "https"),
+            ("transfer_encoding", "chunked"),
+            ("x_mine", "1"),
+            ("x-mine", "2"),
+        ]);
+        strip_twins(&mut headers);
+        assert_eq!(names(&headers), ["x-mine", "x_mine"]);
+    }
+
+    #[test]
+    fn a_request_cannot_name_another_path_beside_its_own() {
+        let mut headers = map(&[("x-original-url", "/checkout"), ("x-rewrite-url", "/checkout"), ("accept", "*/*")]);
+        strip_path_overrides(&mut headers);
+        assert_eq!(names(&headers), ["accept"]);
     }
 
     #[test]

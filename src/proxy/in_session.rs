@@ -3,6 +3,7 @@
 //! Two promises are kept here. A denied request never reaches the shop. And a page that could lead to checkout never
 //! reaches the buyer with a control that works: where the cart page cannot be rewritten, it is refused.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use lol_html::Selector;
 
 use super::body::Body;
 use super::forward;
@@ -30,7 +32,8 @@ use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
 use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
 use crate::rewrite::csp::Opening;
-use crate::rewrite::page::{Leave, Page, Seen, Way};
+use crate::rewrite::controls::{Leave, Seen, Way};
+use crate::rewrite::page::Page;
 use crate::rewrite::response_headers::{self, Rewritable};
 use crate::session::{Session, cookie};
 use crate::upstream::{self, RequestBody};
@@ -89,7 +92,7 @@ async fn admit(
     x: &Exchange,
     session: &Session,
     asked: &Asked,
-    target: &Target<'_>,
+    target: &Target,
     request: Request<Incoming>,
 ) -> Result<Admitted, Problem> {
     let policy = &x.plan().shop.policy;
@@ -115,7 +118,7 @@ async fn admit(
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
-    forward::toward_shop_with(x, head, RequestBody::bytes(form)).map(Admitted::Ordinary)
+    Ok(Admitted::Ordinary(forward::toward_shop_with(x, head, RequestBody::bytes(form))))
 }
 
 /// The whole of a form whose fields decide.
@@ -182,9 +185,9 @@ fn bring_back(
 ) -> Result<Response<Body>, Problem> {
     let rewritable = response_headers::rewritable(&asked.method, answer.status(), answer.headers());
     if rewritable == Rewritable::No {
-        return Ok(forward::toward_client(answer));
+        return forward::toward_client(answer);
     }
-    let (mut head, body) = forward::head_toward_client(answer);
+    let (mut head, body) = forward::head_toward_client(answer)?;
     let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
     let declared = charset::declared(&head.headers);
     let shop_coding = match Coding::of(&head.headers) {
@@ -228,8 +231,10 @@ fn page<'p>(
     };
     let seen = Rc::new(Seen::default());
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
-        let reader = Reader::new(shop.cart.clone());
-        let readers = reader.handlers();
+        let reader = Reader::new(&shop.cart);
+        // The page's own settings outlive this borrow of the plan.
+        let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
+        let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let closing = (session.clone(), leave.clone());
         let end = move || {

@@ -77,7 +77,10 @@ mod tests {
     use http::Request;
 
     fn plan() -> Plan {
-        Plan::example("[entry]\npaths = [\"/oci\"]\n")
+        let text = "listen = \"127.0.0.1:0\"\n[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"django-oscar\"\n";
+        let text = format!("{text}[entry]\npaths = [\"/oci\"]\n");
+        crate::config::read(&text, std::path::Path::new(".")).plan.unwrap()
+    }
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What hyper lets through and a shop must never see.
+//! What hyper lets through and the other side must never see.
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Method, Uri, Version};
+use http::{Method, StatusCode, Uri, Version, response};
 
 use crate::problem::{Kind, Problem};
 
@@ -22,6 +22,48 @@ pub fn validate(parts: &mut Parts) -> Result<(), Problem> {
     transfer_coding(parts)?;
     target(parts)?;
     host(parts)
+}
+
+/// Brings an answer of the shop into a form that every client reads in the same way.
+///
+/// # Errors
+/// [`Kind::ShopBroken`] for a protocol change that nobody asked for and for codings that we cannot undo.
+pub fn validate_answer(parts: &mut response::Parts) -> Result<(), Problem> {
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Problem::new(Kind::ShopBroken, "the shop changed to a protocol that nobody asked for"));
+    }
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        if !is_chunked_alone(&parts.headers) {
+            return Err(Problem::new(Kind::ShopBroken, "a transfer coding other than chunked"));
+        }
+        // RFC 9112, section 6.3: the coding overrides the length, which must not be passed on.
+        parts.headers.remove(CONTENT_LENGTH);
+    }
+    one_length(&mut parts.headers)
+}
+
+fn is_chunked_alone(headers: &HeaderMap) -> bool {
+    let mut codings =
+        headers.get_all(TRANSFER_ENCODING).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
+    codings.all(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// RFC 9112, section 6.3: a list of equal lengths (`5, 5`) is one length; hyper has refused unequal ones.
+fn one_length(headers: &mut HeaderMap) -> Result<(), Problem> {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lines.next() else { return Ok(()) };
+    let more = lines.next().is_some();
+    if !more && first.as_bytes().iter().all(u8::is_ascii_digit) {
+        return Ok(());
+    }
+    let length = first.as_bytes().split(|&byte| byte == b',').next().unwrap_or_default().trim_ascii();
+    if length.is_empty() || !length.iter().all(u8::is_ascii_digit) {
+        return Err(Problem::new(Kind::ShopBroken, "a Content-Length that is no number"));
+    }
+    let length = HeaderValue::from_bytes(length);
+    let length = length.map_err(|_| Problem::new(Kind::ShopBroken, "a Content-Length that is no number"))?;
+    headers.insert(CONTENT_LENGTH, length);
+    Ok(())
 }
 
 /// RFC 9112, sections 6.1 and 6.3: chunked alone, once, and never beside a length.
@@ -163,6 +205,33 @@ mod tests {
     fn methods_that_are_not_served() {
         assert_eq!(kind(parts("TRACE", "/", &[("host", "a")])), Some(Kind::NotImplemented));
         assert_eq!(kind(parts("CONNECT", "a:443", &[("host", "a")])), Some(Kind::MethodNotAllowed));
+    }
+
+    fn answer(status: u16, fields: &[(&str, &'static str)]) -> Result<Vec<String>, Kind> {
+        let mut answer = http::Response::builder().status(status);
+        for (name, value) in fields {
+            answer = answer.header(*name, *value);
+        }
+        let mut parts = answer.body(()).unwrap().into_parts().0;
+        validate_answer(&mut parts).map_err(|problem| problem.kind)?;
+        Ok(parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect())
+    }
+
+    #[test]
+    fn an_answer_says_its_length_once() {
+        let once = Ok(vec!["content-length: 5".to_owned()]);
+        assert_eq!(answer(200, &[("content-length", "5")]), once);
+        assert_eq!(answer(200, &[("content-length", "5, 5")]), once);
+        assert_eq!(answer(200, &[("content-length", "5"), ("content-length", "5")]), once);
+        assert_eq!(answer(200, &[("content-length", "+5")]), Err(Kind::ShopBroken));
+        let chunked = Ok(vec!["transfer-encoding: chunked".to_owned()]);
+        assert_eq!(answer(200, &[("content-length", "3"), ("transfer-encoding", "chunked")]), chunked);
+        assert_eq!(answer(200, &[("transfer-encoding", "gzip, chunked")]), Err(Kind::ShopBroken));
+    }
+
+    #[test]
+    fn an_answer_changes_no_protocol_by_itself() {
+        assert_eq!(answer(101, &[("upgrade", "websocket")]), Err(Kind::ShopBroken));
     }
 
     #[test]

@@ -4,25 +4,22 @@
 //! return page that reads the cart anew ([`fresh`]). Where the first is in doubt, its form leads to the second, which
 //! either hands over after all or says what is wrong.
 
-use std::sync::Arc;
-
 use http::HeaderMap;
 
+use crate::cart::unit::How;
 use crate::cart::{Cart, read_html};
-use crate::config::Plan;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
-use crate::pages::{self, Link, Nonce, Page, texts};
+use crate::location::Target;
+use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
-use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
-use crate::protocol::oci::{Charset, Target};
-use crate::rewrite::page::{Leave, RETURN_FORM};
+use crate::protocol::oci::{self, Charset};
+use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::Session;
-use crate::shop::Visit;
-use crate::{cart::unit, pages::Reader};
+use crate::shop::Jar;
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -34,16 +31,16 @@ pub enum Leaving {
 }
 
 /// Where this session's cart is returned to: the frame that the buyer's system asked for.
-pub fn target(buyer: &Buyer, session: &Session) -> Target {
-    Target::choose(buyer.form.target.as_ref(), session.entry.target.as_ref())
+pub fn target(buyer: &Buyer, session: &Session) -> oci::Target {
+    oci::Target::choose(buyer.form.target.as_ref(), session.entry.target.as_ref())
 }
 
 /// Brings a cart into the buyer's form, or says why it must not leave.
 pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     let mut findings = cart.findings.clone();
     // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
-    if !buyer.hooks.iter().any(|rule| rule.allows(&session.hook)) {
-        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, session.hook.to_string()));
+    if let Err(refusal) = session.hook.allowed_by(&buyer.hooks) {
+        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
     }
     if cart.lines.is_empty() && cart.empty {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
@@ -58,10 +55,10 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
         charset,
         target,
     };
-    let units = |word: Option<&str>| match buyer.units.find(word) {
-        unit::Found::Table(code) | unit::Found::AlreadyCode(code) => UnitFound::Code(code.into()),
-        unit::Found::Default(code) => UnitFound::Defaulted(code.into()),
-        unit::Found::Unknown => UnitFound::Unknown,
+    let units = |word: Option<&str>| match buyer.units.find(word.unwrap_or_default()) {
+        (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
+        (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
+        (None, _) => UnitFound::Unknown,
     };
     let surroundings = Surroundings {
         parameters: &session.entry.parameters,
@@ -104,21 +101,21 @@ pub fn closed(leave: &Leave) -> String {
 /// What the shop may answer instead of its cart page.
 pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
     let plan = x.plan();
-    let mut visit = Visit::resumed(x.pool(), session.browser(x), headers);
-    let seen = visit.get(&plan.shop.cart_address).await?;
-    if !seen.status.is_success() {
-        let detail = format!("the cart page {} answered {}", plan.shop.cart_address, seen.status);
-        return Err(Problem::new(Kind::ShopBroken, detail));
+    let mut visit = super::visit(x, headers, session.accept_language.clone(), Jar::from_browser(headers))?;
+    let seen = visit.open(&plan.shop.cart_address).await?;
+    let ended = Target::new(seen.url.path(), seen.url.query());
+    if !seen.status.is_success() || !plan.shop.cart_pages.iter().any(|page| page.matches(&ended)) {
+        return Err(Problem::new(Kind::CartUnreadable, format!("instead of the cart page, {}", seen.describe())));
     }
     let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
-    let nonce = nonce()?;
+    let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
         Leaving::Ready(hand_over, findings) => {
             log(session, &cart, &findings, "hands the cart over");
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
-            let by_itself = !matches!(session.hook, Hook::SapEvent);
+            let by_itself = !session.hook.is_sap_event();
             pages::hand_over(&form, &nonce, by_itself, language)
         }
         Leaving::Refused(findings) => {
@@ -134,14 +131,6 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
         page.headers.append(http::header::SET_COOKIE, cookie.clone());
     }
     Ok(page)
-}
-
-/// A fresh nonce for a page of ours.
-///
-/// # Errors
-/// A machine without randomness.
-pub fn nonce() -> Result<Nonce, Problem> {
-    Nonce::random().map_err(|error| Problem::new(Kind::Internal, format!("no randomness: {error}")))
 }
 
 fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {

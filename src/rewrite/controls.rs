@@ -56,9 +56,14 @@ pub enum Way {
 impl Leave {
     /// The form [`START_FORM`], for a page that ends without having been rewritten to its end.
     pub fn start_form(&self) -> String {
+        self.form(START_FORM)
+    }
+
+    /// A form that holds nothing and leads to our URL; as [`RETURN_FORM`] for a cart that must not leave as it is.
+    pub fn form(&self, id: &str) -> String {
         let target = self.target.as_deref().map(|target| format!(" target=\"{}\"", attribute(target)));
         let (url, target) = (attribute(&self.url), target.unwrap_or_default());
-        format!("<form id=\"{START_FORM}\" method=\"post\" action=\"{url}\"{target}></form>")
+        format!("<form id=\"{id}\" method=\"post\" action=\"{url}\"{target}></form>")
     }
 }
 

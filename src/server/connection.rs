@@ -25,6 +25,9 @@ use crate::config::Limits;
 use crate::exchange::{Client, Exchange};
 use crate::proxy;
 
+/// Fields for which hyper's parser has room on the stack, when it is not told a number.
+const HYPER_FIELDS: usize = 100;
+
 /// Serves a connection that was accepted on a plain listener.
 pub(super) async fn serve_plain(arrival: Arrival, worker: Rc<Worker>) {
     let Arrival { stream, peer, seat } = arrival;
@@ -112,11 +115,13 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .max_header_size(limits.head_size)
-        .max_headers(limits.head_fields)
         // The shop's Date, or none: see `proxy::date` for our own pages.
         .auto_date_header(false)
         // Our own clock does this (`Activity`): hyper's costs a timer for each request.
         .header_read_timeout(None);
+    if limits.head_fields != HYPER_FIELDS {
+        builder.max_headers(limits.head_fields);
+    }
     builder
 }
 
@@ -128,7 +133,7 @@ struct Answering {
 
 impl http_body::Body for Answering {
     type Data = Bytes;
-    type Error = crate::upstream::BodyError;
+    type Error = crate::proxy::body::BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.get_mut().body).poll_frame(cx)

@@ -35,8 +35,9 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Listens and serves `plans`' current plan, and every later one from the next request on. The listeners and the
-/// number of workers stay what they were at the start.
+/// Listens and serves `plans`' current plan, and every later one from the next request on. The listeners, the
+/// number of workers and the cap on connections stay what they were at the start; a connection keeps the time limits
+/// that it was accepted with.
 ///
 /// # Errors
 /// When an address cannot be listened on, or a thread or runtime cannot be made.

@@ -10,6 +10,7 @@ pub mod store;
 
 use std::time::{Duration, SystemTime};
 
+use crate::pages::Language;
 use crate::protocol::oci::entry::Entry;
 use crate::protocol::oci::hook::Hook;
 use id::{Reference, SessionId};
@@ -27,8 +28,6 @@ pub struct Session {
     pub hook: Hook,
     /// The catalog call, without its secrets.
     pub entry: Entry,
-    /// The browser's, sent along with what we fetch on its behalf: one shop gives no session to scripts.
-    pub user_agent: Option<http::HeaderValue>,
     /// The browser's at entry, kept for the whole session: some shops print prices by it.
     pub accept_language: Option<http::HeaderValue>,
     /// The shop account that was signed in.
@@ -39,4 +38,12 @@ pub struct Session {
     pub idle: Duration,
     /// Ends so long after it began.
     pub longest: Duration,
+}
+
+impl Session {
+    /// The language of our pages in this session: the buyer's system's wish, else the browser's.
+    pub fn language(&self) -> Language {
+        let accepted = self.accept_language.as_ref().and_then(|value| value.to_str().ok());
+        Language::from_wish(self.entry.language.as_deref(), accepted)
+    }
 }

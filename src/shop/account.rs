@@ -1,28 +1,6 @@
 //! A login at the shop.
 
-use std::fmt;
-
-/// A text that must not be seen: it prints as `(secret)`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    /// The text itself, for the one place that must send it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
+use crate::secret::Secret;
 
 /// An account that the shop knows: whom we sign in as.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub mod sign_in;
 pub mod step;
 pub mod visit;
 
-pub use account::{Account, Secret};
+pub use account::Account;
 pub use form::{FilledForm, Form, FormChoice, FormMissing, Press};
 pub use jar::Jar;
 pub use page::Page;

@@ -23,9 +23,9 @@ type Driver = Connection<TokioIo<Stream>, RequestBody>;
 /// pointer.
 pub(super) struct Link {
     requests: SendRequest<RequestBody>,
-    driver: Driver,
-    /// The driver is done and must not be polled again.
-    finished: bool,
+    /// None once it has ended. It must be dropped then: it holds the queue with a request that it did not take, and
+    /// only its drop gives that request back.
+    driver: Option<Driver>,
     clock: Clock,
     /// The request under way, where it may be sent again.
     pub(super) replay: Replay,
@@ -37,7 +37,7 @@ pub(super) struct Link {
 /// Why a request got no answer on this connection.
 pub(super) enum Failed {
     /// The connection's fault. With the request, when not a byte of it was sent.
-    Broken(hyper::Error, Option<Request<RequestBody>>),
+    Broken(hyper::Error, Option<Box<Request<RequestBody>>>),
     /// The shop said nothing for too long.
     TimedOut,
 }
@@ -47,8 +47,7 @@ impl Link {
         let now = Instant::now();
         Box::new(Link {
             requests,
-            driver,
-            finished: false,
+            driver: Some(driver),
             clock: Clock { sleep: None },
             replay: Replay::default(),
             reused: false,
@@ -66,16 +65,14 @@ impl Link {
         progress: Option<&Rc<Progress>>,
     ) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(self.requests.try_send_request(request));
-        let (driver, finished, clock) = (&mut self.driver, &mut self.finished, &mut self.clock);
+        let (driver, clock) = (&mut self.driver, &mut self.clock);
         poll_fn(|cx| {
             // The connection's turn first. It reads before it writes, so one that the shop has closed meanwhile, or
             // on which something unasked arrived, gives the request back instead of sending it.
-            if !*finished && Pin::new(&mut *driver).poll(cx).is_ready() {
-                *finished = true;
-            }
+            drive(driver, cx);
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(answer.map_err(|mut error| {
-                    let request = error.take_message();
+                    let request = error.take_message().map(Box::new);
                     Failed::Broken(error.into_error(), request)
                 }));
             }
@@ -87,10 +84,8 @@ impl Link {
 
     /// Lets the connection read and write. Ready when it has ended, well or badly.
     pub(super) fn poll_driver(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.finished && Pin::new(&mut self.driver).poll(cx).is_ready() {
-            self.finished = true;
-        }
-        if self.finished { Poll::Ready(()) } else { Poll::Pending }
+        drive(&mut self.driver, cx);
+        if self.driver.is_none() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ready at `deadline`, which may differ from call to call.
@@ -101,13 +96,10 @@ impl Link {
     /// Whether the next request may use it: answer ended **and** upload sent to its end (hyper takes a request only
     /// then), and neither side said `Connection: close`.
     pub(super) fn is_free(&mut self) -> bool {
-        if self.finished {
-            return false;
-        }
-        if !self.requests.is_ready() {
+        if self.driver.is_some() && !self.requests.is_ready() {
             let _ = self.poll_driver(&mut Context::from_waker(Waker::noop()));
         }
-        !self.finished && self.requests.is_ready() && !self.requests.is_closed()
+        self.driver.is_some() && self.requests.is_ready() && !self.requests.is_closed()
     }
 
     /// Looks whether an idle connection was closed by the shop.
@@ -120,10 +112,19 @@ impl Link {
         let Link { requests, driver, _permit: permit, .. } = *self;
         tokio::task::spawn_local(async move {
             // What breaks shows at the other half, as the error of the answer or of the tunnel.
-            let _ = driver.with_upgrades().await;
+            if let Some(driver) = driver {
+                let _ = driver.with_upgrades().await;
+            }
             drop(permit);
         });
         requests
+    }
+}
+
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
+    // What broke shows as the error of the answer or of its body.
+    if driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
+        *driver = None;
     }
 }
 

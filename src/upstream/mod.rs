@@ -41,7 +41,7 @@ pub struct PoolLimits {
     pub body_idle_timeout: Duration,
     /// Bytes of an answer's head.
     pub head_size: usize,
-    /// Fields of an answer's head.
+    /// Fields of an answer's head. Above 100 hyper's parser takes them from the heap.
     pub head_fields: usize,
 }
 
@@ -55,7 +55,7 @@ impl Default for PoolLimits {
             first_byte_timeout: Duration::from_secs(60),
             body_idle_timeout: Duration::from_secs(60),
             head_size: 256 * 1024,
-            head_fields: 256,
+            head_fields: 100,
         }
     }
 }

@@ -27,6 +27,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// What a client is told when the shop is busy or cannot be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
+/// Fields for which hyper's parser has room on the stack, when it is not told a number.
+const HYPER_FIELDS: usize = 100;
+
 /// The connections of one worker. Lives on that worker's thread alone.
 pub struct Pool {
     origin: Origin,
@@ -44,7 +47,10 @@ impl Pool {
     /// drops what lay idle too long.
     pub fn new(origin: Origin, limits: PoolLimits, live: Arc<Live>) -> Rc<Self> {
         let mut builder = Builder::new();
-        builder.max_header_size(limits.head_size).max_headers(limits.head_fields);
+        builder.max_header_size(limits.head_size);
+        if limits.head_fields != HYPER_FIELDS {
+            builder.max_headers(limits.head_fields);
+        }
         let pool = Rc::new(Pool {
             origin,
             limits,
@@ -107,7 +113,7 @@ impl Pool {
             }
             // A connection that may have swallowed the request is no good sign for its neighbours: take a new one.
             fresh = unsent.is_none();
-            request = match unsent.or_else(|| link.replay.take()) {
+            request = match unsent.map(|request| *request).or_else(|| link.replay.take()) {
                 Some(request) => request,
                 None => return Err(problem),
             };

@@ -46,12 +46,10 @@ mod tests {
         for bits in 0..16u8 {
             for retries in 0..3 {
                 let [unsent, reused, hung_up, repeatable] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
-                let expected = match (unsent, reused, hung_up, repeatable, retries) {
-                    (true, true, _, _, _) => true,
-                    (true, false, _, _, 0) => true,
-                    (false, true, true, true, 0) => true,
-                    _ => false,
-                };
+                let expected = matches!(
+                    (unsent, reused, hung_up, repeatable, retries),
+                    (true, true, _, _, _) | (true, false, _, _, 0) | (false, true, true, true, 0)
+                );
                 let attempt = Attempt { unsent, reused, hung_up, repeatable, retries };
                 assert_eq!(again(attempt), expected, "{attempt:?}");
             }

@@ -8,9 +8,10 @@ use crate::cart::unit::Units;
 use crate::config::credentials::Password;
 use crate::config::file::{AccountFile, BuyerFile, File};
 use crate::config::plan::{Buyer, Buyers, FormStyle};
-use crate::protocol::oci::fields::{Limits, LongTextStyle};
+use crate::protocol::oci::fields::LongTextStyle;
 use crate::protocol::oci::mapping::MappingSettings;
-use crate::protocol::oci::{Charset, HookRule, Mapping, Secret, Target};
+use crate::protocol::oci::{Charset, HookRule, Mapping, Target};
+use crate::secret::Secret;
 use crate::shop::Account;
 
 pub(super) fn buyers(file: &File, notes: &mut Notes<'_>) -> Buyers {
@@ -106,7 +107,7 @@ fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> 
     let settings = MappingSettings {
         fields: buyer.fields.clone(),
         header: buyer.header.clone(),
-        limits: Limits(buyer.lengths.clone()),
+        limits: buyer.lengths.clone(),
         required,
         longtext: form.long_text.unwrap_or(LongTextStyle::default()),
         price_units: form.price_units.clone().unwrap_or(usual.price_units),
@@ -130,7 +131,7 @@ fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> 
 fn units(buyer: &BuyerFile, file: &File) -> Units {
     let mut table: BTreeMap<String, String> = file.units.clone();
     table.extend(buyer.units.clone());
-    Units::new(table, buyer.default_unit.clone())
+    Units::shipped().with_words(table).with_default(buyer.default_unit.clone())
 }
 
 fn form(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> FormStyle {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::{Notes, policy, size, time};
-use crate::cart::rules::{Rules, RulesSource};
+use crate::cart::rules::{RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, OneOrMany};
 use crate::config::plan::Shop;
 use crate::location::Location;
-use crate::rewrite::page::Controls;
+use crate::rewrite::controls::Controls;
 use crate::shop::SignIn;
 
 /// Every part is looked at, also where another is at fault.
@@ -59,7 +59,9 @@ fn sign_in(source: Option<&crate::shop::SignInSource>, notes: &mut Notes<'_>) ->
         Ok(sign_in) => Some(sign_in),
         Err(faults) => {
             for fault in faults {
-                notes.fault("shop.sign_in", fault);
+                // Each begins with its key.
+                let (key, message) = fault.split_once(": ").unwrap_or(("", &fault));
+                notes.fault(format!("shop.sign_in.{key}"), message);
             }
             None
         }
@@ -89,19 +91,29 @@ fn cart_address(pages: &[Location], notes: &mut Notes<'_>) -> Option<String> {
 }
 
 fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {
-    match Rules::compile(&RulesSource::from(cart)) {
+    let told = |error: &RuleError| (format!("shop.cart.{}", error.field), told(error));
+    match Rules::compile(RulesSource::from(cart)) {
         Ok(rules) => {
-            for warning in rules.warnings() {
-                notes.warn(format!("shop.cart.{}", warning.field), warning.message.clone());
+            for (key, message) in rules.warnings().iter().map(told) {
+                notes.warn(key, message);
             }
             Some(rules)
         }
-        Err(faults) => {
-            for fault in faults {
-                notes.fault(format!("shop.cart.{}", fault.field), fault.message);
+        Err(errors) => {
+            for (key, message) in errors.iter().map(told) {
+                notes.fault(key, message);
             }
             None
         }
+    }
+}
+
+fn told(error: &RuleError) -> String {
+    let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    if error.written.is_empty() {
+        format!("{}{hint}", error.reason)
+    } else {
+        format!("`{}`: {}{hint}", error.written, error.reason)
     }
 }
 

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::charset::Charset;
 pub use super::names::EntryNames;
 pub use super::parameters::{HookShape, MAX_BYTES, MAX_PARAMETERS, Parameters};
-pub use super::secret::Secret;
+pub use crate::secret::Secret;
 use super::target::Target;
 
 /// A catalog call: what a buyer's system tells the shop when its user opens the catalogue.
@@ -115,6 +115,11 @@ impl Entry {
             }
         }
         false
+    }
+
+    /// What a session keeps of it: everything but password and token, which have done their work.
+    pub fn without_secrets(self) -> Entry {
+        Entry { password: None, token: None, ..self }
     }
 
     /// Reads a catalog call. `query` is what stands after `?`, as it came; `body` its content type and all its bytes.

@@ -3,7 +3,7 @@
 //! In the order of a punchout:
 //!
 //! * [`entry`]: the catalog call, parsed: HOOK_URL in all the shapes real buyers send it. [`names`] says how the
-//!   parameters may be spelled, [`parameters`] reads query and body, [`secret`] keeps a password out of the log.
+//!   parameters may be spelled, [`parameters`] reads query and body, [`Secret`] keeps a password out of the log.
 //! * [`hook`]: where a cart may go: HOOK_URL and a buyer's allow-list.
 //! * [`fields`]: the NEW_ITEM fields, their lengths and formats.
 //! * [`mapping`]: a cart to NEW_ITEM fields, for one buyer: [`source`] says where a field's value comes from,
@@ -24,7 +24,7 @@ pub mod names;
 pub mod number;
 pub mod parameters;
 pub mod parse_back;
-pub mod secret;
+
 pub mod source;
 pub mod target;
 pub mod text;
@@ -37,5 +37,5 @@ pub use hook::{Hook, HookRefusal, HookRule};
 pub use mapping::{Mapped, Mapping, MappingSettings, Surroundings, UnitFound};
 pub use names::EntryNames;
 pub use parameters::Parameters;
-pub use secret::Secret;
+pub use crate::secret::Secret;
 pub use target::Target;
