@@ -170,7 +170,7 @@ pub async fn sign_in(rules: &SignIn, visit: &mut Visit, account: &Account) -> Re
     }
     let Some(element) = &rules.element else { return Ok(SignedIn { page: answer }) };
     let page = match &rules.page {
-        Some(address) => visit.get(address).await?,
+        Some(address) => visit.open(address).await?,
         None => answer,
     };
     match page.holds(&element.selector) {

@@ -120,7 +120,7 @@ impl Step {
     /// # Errors
     /// As [`Visit::follow`].
     pub async fn open(&self, visit: &mut Visit) -> Result<Page, Problem> {
-        visit.get(&self.page).await
+        visit.open(&self.page).await
     }
 
     /// Does it on its page, or on another with the same form. The page that comes of it may have any status.

@@ -134,7 +134,7 @@ impl Visit {
     ///
     /// # Errors
     /// As [`Visit::follow`].
-    pub async fn get(&mut self, address: &str) -> Result<Page, Problem> {
+    pub async fn open(&mut self, address: &str) -> Result<Page, Problem> {
         let url = self.root.join(address).map_err(|error| {
             Problem::new(Kind::Internal, format!("`{}` is no address: {error}", without_query(address)))
         })?;
