@@ -524,3 +524,36 @@ fn a_page_that_is_too_large_is_not_read() {
         assert_eq!(problem(attempt(&shop, PLAIN, PASSWORD).await.0).kind, Kind::ShopPageTooLarge);
     });
 }
+
+#[test]
+fn an_element_that_shows_to_everybody_is_no_sign_of_success() {
+    locally(async {
+        let shop = ScriptedShop::start(|_| Answer::html(&format!("<a class=logout hidden></a>{PLAIN_FORM}"))).await;
+        let problem = problem(attempt(&shop, PLAIN, PASSWORD).await.0);
+        assert_eq!((problem.kind, shop.asked.borrow().len()), (Kind::SignInRefused, 1));
+        assert!(problem.detail.contains("`a.logout` proves nothing"), "{problem}");
+    });
+}
+
+#[test]
+fn a_shop_under_https_gets_its_secure_cookies_and_its_own_origin() {
+    locally(async {
+        let mut shop = ScriptedShop::start(|asked| match asked.path.as_str() {
+            "/login" => Answer::html(PLAIN_FORM).cookie("__Host-csrf=1; Path=/; Secure; HttpOnly"),
+            "/in" => {
+                assert_eq!(asked.header(ORIGIN), "https://shop.example");
+                assert_eq!(asked.header(REFERER), "https://shop.example/login");
+                assert_eq!(asked.header(HOST), "shop.example");
+                assert_eq!(asked.header("x-forwarded-proto".parse().unwrap()), "https");
+                assert_eq!(asked.cookie("__Host-csrf").as_deref(), Some("1"));
+                Answer::redirect(302, "https://shop.example/konto")
+            }
+            _ => Answer::html("<a class=logout>"),
+        })
+        .await;
+        shop.browser.host = "shop.example".parse().unwrap();
+        shop.browser.https = true;
+        let page = attempt(&shop, PLAIN, PASSWORD).await.0.unwrap().page;
+        assert_eq!(page.url.as_str(), "https://shop.example/konto");
+    });
+}

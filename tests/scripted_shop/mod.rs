@@ -20,34 +20,36 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 /// Runs a test as a worker runs requests.
-pub fn locally(test: impl Future<Output = ()>) {
+pub(crate) fn locally(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
 /// What the shop was asked.
-pub struct Asked {
-    pub method: String,
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// What it answers; `None`: nothing, ever.
-pub struct Answer(Option<Response<Full<Bytes>>>);
+pub(crate) struct Answer(Option<Response<Full<Bytes>>>);
 
-pub struct ScriptedShop {
+pub(crate) struct ScriptedShop {
     /// `127.0.0.1:port`
-    pub host: String,
+    pub(crate) host: String,
     /// All requests so far.
-    pub asked: Rc<RefCell<Vec<Asked>>>,
+    pub(crate) asked: Rc<RefCell<Vec<Asked>>>,
+    /// Whose visits they are.
+    pub(crate) browser: Browser,
     names: RefCell<Vec<String>>,
     pool: Rc<Pool>,
 }
 
 impl ScriptedShop {
-    pub async fn start(script: impl Fn(&Asked) -> Answer + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Asked) -> Answer + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let asked = Rc::new(RefCell::new(Vec::new()));
@@ -59,27 +61,27 @@ impl ScriptedShop {
                 tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        let origin = Origin::from_url(&format!("http://{host}").parse().unwrap()).unwrap();
-        let pool = Pool::new(origin, PoolLimits::default(), Live::new(8));
-        ScriptedShop { host, asked, names: RefCell::new(Vec::new()), pool }
-    }
-
-    /// A further name under which it writes its addresses.
-    pub fn known_as(&self, name: &str) {
-        self.names.borrow_mut().push(name.to_owned());
-    }
-
-    /// A new browser's visit.
-    pub fn visit(&self, limits: VisitLimits) -> Visit {
         let browser = Browser {
-            host: self.host.parse().unwrap(),
+            host: host.parse().unwrap(),
             https: false,
             forwarded_host: HeaderValue::from_static("innkjop.example"),
             forwarded_for: HeaderValue::from_static("203.0.113.7, 10.0.0.1"),
             user_agent: Some(HeaderValue::from_static("Buyer/1.0 (Windows)")),
             accept_language: Some(HeaderValue::from_static("nb,en;q=0.5")),
         };
-        let mut visit = Visit::new(self.pool.clone(), browser, Jar::new(), limits).unwrap();
+        let origin = Origin::from_url(&format!("http://{host}").parse().unwrap()).unwrap();
+        let pool = Pool::new(origin, PoolLimits::default(), Live::new(8));
+        ScriptedShop { host, asked, browser, names: RefCell::new(Vec::new()), pool }
+    }
+
+    /// A further name under which it writes its addresses.
+    pub(crate) fn known_as(&self, name: &str) {
+        self.names.borrow_mut().push(name.to_owned());
+    }
+
+    /// A new browser's visit.
+    pub(crate) fn visit(&self, limits: VisitLimits) -> Visit {
+        let mut visit = Visit::new(self.pool.clone(), self.browser.clone(), Jar::new(), limits).unwrap();
         for name in self.names.borrow().iter() {
             visit.known_as(name);
         }
@@ -110,62 +112,62 @@ async fn answer<S: Fn(&Asked) -> Answer>(
 
 impl Asked {
     /// All values of a field, joined; empty where there is none.
-    pub fn header(&self, name: HeaderName) -> String {
+    pub(crate) fn header(&self, name: HeaderName) -> String {
         let values = self.headers.get_all(name).iter().map(|value| value.to_str().unwrap());
         values.collect::<Vec<_>>().join(" AND ")
     }
 
-    pub fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self.header(COOKIE);
         let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
         pairs.find(|(given, _)| *given == name).map(|(_, value)| value.to_owned())
     }
 
-    pub fn form(&self) -> Vec<(String, String)> {
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
-    pub fn field(&self, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
         self.form().into_iter().find(|(given, _)| given == name).map(|(_, value)| value)
     }
 }
 
 impl Answer {
-    pub fn bytes(page: Vec<u8>) -> Self {
+    pub(crate) fn bytes(page: Vec<u8>) -> Self {
         let mut response = Response::new(Full::from(page));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         Answer(Some(response))
     }
 
-    pub fn html(page: &str) -> Self {
+    pub(crate) fn html(page: &str) -> Self {
         Answer::bytes(page.as_bytes().to_vec())
     }
 
     /// `to` goes out as its raw bytes.
-    pub fn redirect(status: u16, to: &str) -> Self {
+    pub(crate) fn redirect(status: u16, to: &str) -> Self {
         Answer::html("moved").status(status).with(LOCATION, to)
     }
 
-    pub fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Answer(None)
     }
 
-    pub fn status(mut self, status: u16) -> Self {
+    pub(crate) fn status(mut self, status: u16) -> Self {
         if let Some(response) = &mut self.0 {
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
         }
         self
     }
 
-    pub fn cookie(self, line: &str) -> Self {
+    pub(crate) fn cookie(self, line: &str) -> Self {
         self.with(SET_COOKIE, line)
     }
 
-    pub fn header(self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &'static str, value: &str) -> Self {
         self.with(HeaderName::from_static(name), value)
     }
 
-    pub fn content_type(mut self, value: &str) -> Self {
+    pub(crate) fn content_type(mut self, value: &str) -> Self {
         if let Some(response) = &mut self.0 {
             response.headers_mut().remove(CONTENT_TYPE);
         }
@@ -180,7 +182,7 @@ impl Answer {
     }
 }
 
-pub async fn gzip(data: &[u8]) -> Vec<u8> {
+pub(crate) async fn gzip(data: &[u8]) -> Vec<u8> {
     let mut coded = Vec::new();
     GzipEncoder::new(data).read_to_end(&mut coded).await.unwrap();
     coded
