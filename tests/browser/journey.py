@@ -1,6 +1,7 @@
 """What all journeys share: the programs, started once, and the buyer's steps."""
 
 import functools
+import re
 import unittest
 from urllib.parse import urlencode
 
@@ -44,6 +45,9 @@ LINES = [
     },
 ]
 
+# The one field whose index stands inside its name (OCI 4.0).
+LONG_TEXT = re.compile(r"NEW_ITEM-LONGTEXT_(\d+):132")
+
 # The catalog call's own fields, which come back as they were.
 CONTROL = {"~OkCode": "ADDI", "~TARGET": "_top", "~CALLER": "CTLG"}
 
@@ -67,7 +71,10 @@ def lines_of(post):
     """PHP's view of a return: a list of lines, and the fields that belong to no line."""
     lines, rest = {}, {}
     for name, value in post.items():
-        if name.startswith("NEW_ITEM-") and isinstance(value, dict):
+        if long := LONG_TEXT.fullmatch(name):
+            [text] = value
+            lines.setdefault(int(long[1]), {})["LONGTEXT"] = text
+        elif name.startswith("NEW_ITEM-") and isinstance(value, dict):
             for index, one in value.items():
                 lines.setdefault(int(index), {})[name.removeprefix("NEW_ITEM-")] = one
         elif name.startswith("NEW_ITEM-") and isinstance(value, list):

@@ -62,12 +62,12 @@ class Orders(Journey):
         """The same shop session without the proxy: what a buyer could do who knew the shop's real address."""
         return Raw(self.shop.address, {name: value for name, value in raw.cookies.items() if name != config.COOKIE})
 
-    def signed_in_at_the_shop(self):
-        """A customer of the shop who never saw the proxy, with something in the basket."""
-        raw = Raw(self.shop.address)
+    def customer(self, address):
+        """Somebody who signed in to the shop by hand, with something in the basket."""
+        raw = Raw(address)
         login = {"login-username": BUYER[0], "login-password": BUYER[1], "login_submit": "Log In"}
         token = {"csrfmiddlewaretoken": raw.token("/accounts/login/")}
-        self.assertEqual(raw.ask("POST", "/accounts/login/", {**token, **login}, {"Referer": self.shop.address}).status, 302)
+        self.assertEqual(raw.ask("POST", "/accounts/login/", {**token, **login}, {"Referer": address}).status, 302)
         self.fill(raw)
         return raw
 
@@ -85,7 +85,7 @@ class Orders(Journey):
         return raw.post(spell("/checkout/preview/"), {"action": "place_order"}, headers)
 
     def test_every_spelling_of_the_checkout(self):
-        shop = self.signed_in_at_the_shop()
+        shop = self.customer(self.shop.address)
         real = set()
         for name, spell in SPELLINGS.items():
             before = self.shop.orders()
@@ -205,6 +205,12 @@ class Orders(Journey):
             self.prepare(cookies)
             self.place(cookies)
             self.assertEqual(self.shop.orders(), 0)
+
+    def test_a_visitor_may_order_as_before(self):
+        visitor = self.customer(self.proxy().address)
+        self.prepare(visitor)
+        self.place(visitor)
+        self.assertEqual(self.shop.orders(), 1)
 
     def test_every_link_and_form_to_checkout(self):
         """With the shop's own script running, from the pages a buyer walks."""
