@@ -120,6 +120,7 @@ class Orders(Journey):
         _, _, raw = self.in_session()
         self.prepare(self.at_the_shop(raw))
         fields = {"action": "place_order"}
+        # gunicorn takes SCRIPT_NAME from a trusted neighbour, and cuts it off the path: /basket/checkout/ is /checkout/.
         for headers in (
             {"X-Original-URL": "/checkout/preview/"},
             {"X-Rewrite-URL": "/checkout/preview/"},
@@ -127,9 +128,11 @@ class Orders(Journey):
             {"X-Forwarded-Host": "other.example", "X-Forwarded-Prefix": "/checkout"},
             {"Script-Name": "/basket"},
             {"SCRIPT_NAME": "/basket"},
+            {"script_name": "/basket"},
+            {"SCRIPT_NAME": "/basket", "PATH_INFO": "/checkout/preview/"},
         ):
             with self.subTest(headers):
-                for target in ("/checkout/preview/", "/basket/", "/", "/basket/checkout/preview/"):
+                for target in ("/checkout/preview/", "/basket/", "/", "/basket/checkout/preview/", "/basket/%63heckout/preview/"):
                     raw.post(target, fields, headers)
                     raw.ask("GET", target, headers=headers)
                 self.assertEqual(self.shop.orders(), 0)
@@ -230,7 +233,7 @@ class Orders(Journey):
                     self.assertFalse(browser.all("form [name=country], [name=action][value=place_order]"), link)
         browser.open(proxy.address + "/checkout/")
         self.assertNotIn("/checkout/shipping", browser.url)
-        self.assertNotIn("GET /checkout", self.shop.log, "the shop sees none of it")
+        self.assertEqual(self.seen_by_the_shop("GET /checkout"), [])
         self.assertEqual(self.shop.orders(), 0)
 
 
