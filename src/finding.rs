@@ -61,6 +61,14 @@ impl fmt::Display for Finding {
 pub mod code {
     /// The cart rule matched no line, and the page does not say that the cart is empty.
     pub const CART_NO_LINES: &str = "PO-CART-NO-LINES";
+    /// The shop says that the cart is empty.
+    pub const CART_EMPTY: &str = "PO-CART-EMPTY";
+    /// The session's HOOK_URL was taken off the buyer's allow-list after the session began.
+    pub const HOOK_NO_LONGER_ALLOWED: &str = "PO-HOOK-NO-LONGER-ALLOWED";
+    /// The page leaves out end tags where a rule depends on the position of elements: lines could be missing.
+    pub const CART_UNCLOSED: &str = "PO-CART-UNCLOSED";
+    /// A text on the page was longer than any value is read, and was cut.
+    pub const VALUE_CUT: &str = "PO-VALUE-CUT";
     /// The cart holds more lines than the configured limit.
     pub const CART_TOO_LONG: &str = "PO-CART-TOO-LONG";
     /// A line lacks a value that its rule requires (name or quantity).
@@ -95,6 +103,8 @@ pub mod code {
     pub const FIELD_TOO_LONG: &str = "PO-FIELD-TOO-LONG";
     /// A required field is empty.
     pub const FIELD_MISSING: &str = "PO-FIELD-MISSING";
+    /// A value has not the form that its field needs: a number, a number above zero, a whole number.
+    pub const FIELD_INVALID: &str = "PO-FIELD-INVALID";
     /// Characters that the buyer's charset lacks were transliterated or replaced.
     pub const CHARSET_REPLACED: &str = "PO-CHARSET-REPLACED";
     /// The form would have more inputs than receivers are known to read.

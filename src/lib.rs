@@ -7,21 +7,63 @@
 //! # The way of a request
 //!
 //! ```text
-//! listener -> worker -> route ---- Visitor ------------------> forward -> answer, untouched
-//!                        |-------- Enter(entry) -> buyer? hook? -> sign in at the shop -> session -> 303 to a clean page
-//!                        |-------- Shop(session) -> denied? --> forward -> rewrite page and headers
-//!                        |                                          `- cart page: read lines, add the hand-over form
-//!                        `-------- Own(page) ----> return, problem
+//! listener -> worker -> route ---- Visitor ----> forward -> answer, untouched
+//!                        |-------- Enter ------> catalog call -> buyer? hook? -> sign in at the shop -> session
+//!                        |                                                        -> 303 to a clean page
+//!                        |-------- Shop -------> denied? -> forward -> page and headers rewritten
+//!                        |                                    `- cart page: lines read, hand-over form added
+//!                        |-------- Own(Return) -> the cart read anew and handed over
+//!                        `-------- Over -------> the session has ended: a page that says so
 //! ```
 //!
-//! One [`exchange::Exchange`] goes down this way; nothing comes back up by a side door. Read [`proxy`] first: its
-//! `handle` is the story. What is pure (routing, OCI, mapping, header surgery, price parsing) never awaits.
+//! One [`exchange::Exchange`] goes down this way; nothing comes back up by a side door, and every
+//! [`problem::Problem`] becomes an answer in one place. Read [`proxy`] first: its `handle` is the story. What is pure
+//! (routing, OCI, mapping, header surgery, price parsing) never awaits and is tested without a runtime.
 //!
 //! # The house
 //!
 //! Modules in the order in which data flows; `use` points down this list only.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`command`] | one file per subcommand |
+//! | [`demo`] | a small legacy shop and a small procurement system, for `demo` and the tests |
+//! | [`server`] | listeners, acceptor, workers, time-outs, draining |
+//! | [`proxy`] | the story of a request: route, forward, a session's requests, problems to pages |
+//! | [`punchout`] | a session's life: how it begins, how its cart is handed over |
+//! | [`exchange`] | what one request carries on its way |
+//! | [`session`] | one punchout: its data, its cookie, the store |
+//! | [`config`] | `proxy.toml`: what it may say, and the plan it is compiled to |
+//! | [`shop`] | what we do at the shop on a buyer's behalf: visit pages, fill in forms, sign in |
+//! | [`rewrite`] | the shop's page on its way back: codings, charsets, controls, policies, as it streams |
+//! | [`upstream`] | connections to the shop: pool, time-outs, the retry rule |
+//! | [`protocol`] | OCI: catalog call, hooks, fields, mapping, the hand-over form |
+//! | [`cart`] | cart and lines, read from a page as it streams past; prices, units |
+//! | [`policy`] | what is closed to punchout sessions |
+//! | [`location`] | which pages a rule is about |
+//! | [`pages`] | the few pages of our own, in six languages |
+//! | [`observe`] | the log |
+//! | [`problem`] | what can go wrong with a request: side, code, status |
+//! | [`finding`] | what became of a value that could not go through as it is |
+//! | [`secret`] | a text that no log shows |
 
-pub mod cart;
-pub mod finding;
-pub mod problem;
+pub mod command;
+pub mod demo;
+pub mod server;
+pub mod proxy;
+pub mod punchout;
+pub mod exchange;
+pub mod session;
+pub mod config;
+pub mod shop;
+pub mod rewrite;
+pub mod upstream;
 pub mod protocol;
+pub mod cart;
+pub mod policy;
+pub mod location;
+pub mod pages;
+pub mod observe;
+pub mod problem;
+pub mod finding;
+pub mod secret;

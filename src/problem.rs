@@ -48,6 +48,14 @@ pub enum Kind {
     SignInFormMissing,
     /// The shop did not accept the buyer's account.
     SignInRefused,
+    /// Not open to punchout sessions.
+    Denied,
+    /// There is no such page of ours.
+    NoSuchPage,
+    /// A page of ours was called from another site.
+    CrossSite,
+    /// The cart page cannot be read, so it cannot be shown with a control that works.
+    CartUnreadable,
     /// The punchout session has ended or never was.
     SessionOver,
     /// The cart was read but must not leave: the findings say why.
@@ -68,7 +76,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 20] = {
+    pub const ALL: [Kind; 24] = {
         use Kind::*;
         [
             BadRequest,
@@ -83,6 +91,10 @@ impl Kind {
             EntryTooMany,
             SignInFormMissing,
             SignInRefused,
+            Denied,
+            NoSuchPage,
+            CrossSite,
+            CartUnreadable,
             SessionOver,
             CartRefused,
             ShopUnreachable,
@@ -109,6 +121,10 @@ impl Kind {
             Kind::EntryTooMany => ("PO-ENTRY-TOO-MANY", Client, StatusCode::TOO_MANY_REQUESTS),
             Kind::SignInFormMissing => ("PO-SIGNIN-FORM", Shop, StatusCode::BAD_GATEWAY),
             Kind::SignInRefused => ("PO-SIGNIN-REFUSED", Shop, StatusCode::BAD_GATEWAY),
+            Kind::Denied => ("PO-DENIED", Client, StatusCode::FORBIDDEN),
+            Kind::NoSuchPage => ("PO-NO-SUCH-PAGE", Client, StatusCode::NOT_FOUND),
+            Kind::CrossSite => ("PO-CROSS-SITE", Client, StatusCode::FORBIDDEN),
+            Kind::CartUnreadable => ("PO-CART-UNREADABLE", Shop, StatusCode::BAD_GATEWAY),
             Kind::SessionOver => ("PO-SESSION-OVER", Client, StatusCode::GONE),
             Kind::CartRefused => ("PO-CART-REFUSED", Ours, StatusCode::UNPROCESSABLE_ENTITY),
             Kind::ShopUnreachable => ("PO-SHOP-UNREACHABLE", Shop, StatusCode::BAD_GATEWAY),

@@ -1,15 +1,19 @@
 //! What is in the basket, as typed values, whatever it was read from.
 //!
 //! * [`line`]: the values.
-//! * [`price`]: money as shops print it, to [`rust_decimal::Decimal`].
+//! * [`price`], [`currency`]: money as shops print it, to [`rust_decimal::Decimal`] and ISO 4217.
+//! * [`settle`]: which unit price is meant when the printed one is rounded.
 //! * [`unit`]: the shop's word for a unit, to the code the buyer maintains.
 //! * [`rules`]: where the values stand on a page: compiled selectors.
-//! * [`read_html`]: a page in pieces, to lines.
+//! * [`read_html`]: a page in pieces, to lines. [`implied_ends`] closes what the shop left open.
 
+pub mod currency;
+mod implied_ends;
 pub mod line;
 pub mod price;
 pub mod read_html;
 pub mod rules;
+pub mod settle;
 pub mod unit;
 
 pub use line::{Cart, Line};

@@ -1,13 +1,41 @@
 //! OCI, the Open Catalog Interface: the catalog call that starts a punchout, and the form that returns a cart.
 //!
-//! * [`entry`]: the catalog call, parsed: HOOK_URL in all the shapes real buyers send it.
+//! In the order of a punchout:
+//!
+//! * [`entry`]: the catalog call, parsed: HOOK_URL in all the shapes real buyers send it. [`names`] says how the
+//!   parameters may be spelled, [`parameters`] reads query and body, [`Secret`] keeps a password out of the log.
 //! * [`hook`]: where a cart may go: HOOK_URL and a buyer's allow-list.
 //! * [`fields`]: the NEW_ITEM fields, their lengths and formats.
-//! * [`mapping`]: a cart to NEW_ITEM fields, for one buyer.
-//! * [`form`]: the fields as an HTML form that an unknown parser will read right.
+//! * [`mapping`]: a cart to NEW_ITEM fields, for one buyer: [`source`] says where a field's value comes from,
+//!   [`number`] and [`text`] bring it into OCI's form, [`charset`] into the buyer's alphabet.
+//! * [`form`]: the fields as an HTML form that an unknown parser will read right, in the [`target`] frame.
+//!   [`parse_back`] shows what a receiver reads.
+//!
+//! All of it is pure: nothing here awaits, nothing is remembered between calls.
 
+pub mod charset;
 pub mod entry;
 pub mod fields;
+mod filling;
 pub mod form;
 pub mod hook;
 pub mod mapping;
+pub mod names;
+pub mod number;
+pub mod parameters;
+pub mod parse_back;
+
+pub mod source;
+pub mod target;
+pub mod text;
+
+pub use charset::Charset;
+pub use entry::{Entry, EntryError, Function};
+pub use fields::{FieldName, Limits, LongTextStyle};
+pub use form::{HandOver, HookQuery};
+pub use hook::{Hook, HookRefusal, HookRule};
+pub use mapping::{Mapped, Mapping, MappingSettings, Surroundings, UnitFound};
+pub use names::EntryNames;
+pub use parameters::Parameters;
+pub use crate::secret::Secret;
+pub use target::Target;

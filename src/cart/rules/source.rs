@@ -1,0 +1,217 @@
+//! Reading rules as they are written in a configuration.
+
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// The rules of one shop's cart page. Every key is optional here, so that a preset can be overridden key by key
+/// ([`RulesSource::over`]); what is missing in the end is found when the rules are compiled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesSource {
+    /// The element of one line. Comma lists are allowed.
+    pub line: Option<String>,
+    /// What the article is called. Required.
+    pub name: Option<Chain>,
+    /// The shop's item number; inner spaces are kept.
+    pub sku: Option<Chain>,
+    /// How many. Required.
+    pub quantity: Option<Chain>,
+    /// Price of one. `price` or `total` is required, both are better.
+    pub price: Option<Chain>,
+    /// Price of the line.
+    pub total: Option<Chain>,
+    /// A place on the page, or an ISO 4217 code for what the page does not say.
+    pub currency: Option<Chain>,
+    /// The shop's word for the unit.
+    pub unit: Option<Chain>,
+    /// Address of the product page; without an attribute, `href` is meant.
+    pub link: Option<Chain>,
+    /// Inside a line (`&.x`: the line itself): this is a header or a total and no line.
+    #[serde(deserialize_with = "one_or_many")]
+    pub skip: Vec<String>,
+    /// Anywhere on the page: the cart is empty.
+    pub empty: Option<Chain>,
+    /// `auto` (default), or an example: `1.234,56`, `1,234.56`, `1 234,56`.
+    pub numbers: Option<String>,
+    /// Most lines of a cart; default 1000.
+    pub max_lines: Option<usize>,
+    /// Further values by name, in this order.
+    #[serde(deserialize_with = "in_order")]
+    pub extra: Vec<(String, Chain)>,
+}
+
+impl RulesSource {
+    /// These rules, with `base` (a preset) for every key that they do not have.
+    pub fn over(self, base: RulesSource) -> RulesSource {
+        let mut extra = self.extra;
+        for (key, chain) in base.extra {
+            if !extra.iter().any(|(known, _)| *known == key) {
+                extra.push((key, chain));
+            }
+        }
+        RulesSource {
+            line: self.line.or(base.line),
+            name: self.name.or(base.name),
+            sku: self.sku.or(base.sku),
+            quantity: self.quantity.or(base.quantity),
+            price: self.price.or(base.price),
+            total: self.total.or(base.total),
+            currency: self.currency.or(base.currency),
+            unit: self.unit.or(base.unit),
+            link: self.link.or(base.link),
+            skip: if self.skip.is_empty() { base.skip } else { self.skip },
+            empty: self.empty.or(base.empty),
+            numbers: self.numbers.or(base.numbers),
+            max_lines: self.max_lines.or(base.max_lines),
+            extra,
+        }
+    }
+}
+
+/// Places to look at, in order: the first that holds something wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// A single place.
+    One(Value),
+    /// A fallback chain.
+    Many(Vec<Value>),
+}
+
+/// One place to read a value from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// `"td.price"`, `"input.qty@value"`, `"@data-sku"`.
+    Short(String),
+    /// `{ select = "...", attribute = "...", pattern = "...", default = "..." }`.
+    Long(LongValue),
+}
+
+/// The long form of a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LongValue {
+    /// Relative to the line; without it the line element itself.
+    pub select: Option<String>,
+    /// The attribute; without it the text (of an `input`: its value).
+    pub attribute: Option<String>,
+    /// A regular expression: its first group is the value, else the whole match. No match is no value.
+    pub pattern: Option<String>,
+    /// The value where nothing was found.
+    pub default: Option<String>,
+    /// The number format of this value alone, where it is not printed like the others (a `data-price`).
+    pub numbers: Option<String>,
+    /// Keep runs of spaces. Item numbers always do.
+    pub keep_spaces: bool,
+}
+
+impl Chain {
+    pub(super) fn into_values(self) -> Vec<Value> {
+        match self {
+            Chain::One(value) => vec![value],
+            Chain::Many(values) => values,
+        }
+    }
+}
+
+impl From<&str> for Chain {
+    fn from(short: &str) -> Self {
+        Chain::One(Value::Short(short.to_owned()))
+    }
+}
+
+// An untagged enum would answer a misspelt key with "did not match any variant"; these visitors let the long form's own
+// error through.
+
+impl<'de> serde::Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a selector such as \"td.price\" or \"input.qty@value\", or a table with select, attribute, pattern, default")
+    }
+
+    fn visit_str<E>(self, short: &str) -> Result<Value, E> {
+        Ok(Value::Short(short.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        serde::Deserialize::deserialize(MapAccessDeserializer::new(map)).map(Value::Long)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Chain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ChainVisitor)
+    }
+}
+
+struct ChainVisitor;
+
+impl<'de> Visitor<'de> for ChainVisitor {
+    type Value = Chain;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a selector, a table with select, or an array of them")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, short: &str) -> Result<Chain, E> {
+        ValueVisitor.visit_str(short).map(Chain::One)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Chain, A::Error> {
+        ValueVisitor.visit_map(map).map(Chain::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Chain, A::Error> {
+        serde::Deserialize::deserialize(SeqAccessDeserializer::new(seq)).map(Chain::Many)
+    }
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct OneOrMany;
+    impl<'de> Visitor<'de> for OneOrMany {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a selector or an array of selectors")
+        }
+
+        fn visit_str<E>(self, one: &str) -> Result<Vec<String>, E> {
+            Ok(vec![one.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<String>, A::Error> {
+            serde::Deserialize::deserialize(SeqAccessDeserializer::new(seq))
+        }
+    }
+    deserializer.deserialize_any(OneOrMany)
+}
+
+fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Chain)>, D::Error> {
+    struct InOrder;
+    impl<'de> Visitor<'de> for InOrder {
+        type Value = Vec<(String, Chain)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table from names to values")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = map.next_entry()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+    deserializer.deserialize_map(InOrder)
+}

@@ -1,0 +1,127 @@
+//! Which unit price is meant, when a line prints a rounded one beside its total.
+//!
+//! `0.0375` prints as `0,04` while 12000 pieces cost `450,00`: sending 0.04 would make the order 480,00.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// What a line's printed numbers add up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The printed unit price gives the printed total, or no total is printed.
+    AsPrinted(Decimal),
+    /// The unit price that gives the printed total; the printed one is a rounding of it, or there is none.
+    Derived(Decimal),
+    /// The printed price stands: rounding does not explain the printed total.
+    Mismatch(Decimal),
+}
+
+/// Derived prices that are exact with this many decimals stay exact: OCI's three, and four more by PRICEUNIT 10000.
+const EXACT_DECIMALS: u32 = 7;
+
+/// Settles the unit price of a line from what is printed; the scale of each amount is the number of printed decimals.
+/// `quantity` is above zero. `None` when neither price nor total is there, or the numbers leave 28 digits.
+///
+/// A derived price is `total / quantity` where that is exact within seven decimals. Else it has as few decimals as give
+/// the printed total again (10,00 for 3 gives 3.333): whoever maps the line scales by PRICEUNIT to keep them.
+pub fn unit_price(price: Option<Decimal>, quantity: Decimal, total: Option<Decimal>) -> Option<Settled> {
+    let (price, total) = match (price, total) {
+        (None, None) => return None,
+        (Some(price), None) => return Some(Settled::AsPrinted(price)),
+        (None, Some(total)) => return derive(total, quantity, total.scale()).map(Settled::Derived),
+        (Some(price), Some(total)) => (price, total),
+    };
+    if gives(price, quantity, total)? {
+        return Some(Settled::AsPrinted(price));
+    }
+    let exact = total.checked_div(quantity)?;
+    // A total rounded to whole kroner hides as much as a price rounded to whole øre.
+    let slack = half_step(price).checked_add(half_step(total).checked_div(quantity)?)?;
+    if (exact - price).abs() > slack {
+        return Some(Settled::Mismatch(price));
+    }
+    derive(total, quantity, price.scale()).map(Settled::Derived)
+}
+
+/// Whether `price` for `quantity` prints as `total`.
+fn gives(price: Decimal, quantity: Decimal, total: Decimal) -> Option<bool> {
+    Some((price.checked_mul(quantity)? - total).abs() <= half_step(total))
+}
+
+/// Half a unit of the last printed decimal.
+fn half_step(printed: Decimal) -> Decimal {
+    Decimal::new(5, (printed.scale() + 1).min(Decimal::MAX_SCALE))
+}
+
+fn derive(total: Decimal, quantity: Decimal, from_decimals: u32) -> Option<Decimal> {
+    let quotient = total.checked_div(quantity)?;
+    let exact = quotient.normalize();
+    if exact.scale() <= EXACT_DECIMALS && exact.checked_mul(quantity)? == total {
+        return Some(exact);
+    }
+    (from_decimals..=Decimal::MAX_SCALE)
+        .map(|decimals| quotient.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero))
+        .find(|price| gives(*price, quantity, total) == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settled(price: &str, quantity: &str, total: &str) -> String {
+        let read = |text: &str| text.parse::<Decimal>().ok();
+        match unit_price(read(price), read(quantity).unwrap(), read(total)) {
+            Some(Settled::AsPrinted(price)) => format!("printed {price}"),
+            Some(Settled::Derived(price)) => format!("derived {price}"),
+            Some(Settled::Mismatch(price)) => format!("mismatch {price}"),
+            None => "none".into(),
+        }
+    }
+
+    #[test]
+    fn the_price_that_gives_the_total() {
+        for (price, quantity, total, expected) in [
+            ("0.04", "12000", "450.00", "derived 0.0375"),
+            ("9.50", "3", "28.50", "printed 9.50"),
+            ("3.33", "3", "9.99", "printed 3.33"),
+            ("3.33", "3", "10.00", "derived 3.333"),
+            ("0.04", "12000", "450.01", "derived 0.037501"),
+            ("33.33", "3", "100", "printed 33.33"),
+            ("9.50", "3", "", "printed 9.50"),
+            ("", "3", "10.00", "derived 3.333"),
+            ("", "16", "100.00", "derived 6.25"),
+            ("12", "2.5", "31.25", "derived 12.5"),
+            ("10.00", "3", "27.00", "mismatch 10.00"),
+            ("0.04", "12000", "600.00", "mismatch 0.04"),
+            ("0.00", "5", "0.00", "printed 0.00"),
+            ("", "3", "", "none"),
+        ] {
+            assert_eq!(settled(price, quantity, total), expected, "{price} x {quantity} = {total}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_not_a_mismatch_gives_the_total_again(price in 0i64..1_000_000, quantity in 1i64..100_000, off in -60i64..60) {
+            let (price, quantity) = (Decimal::new(price, 2), Decimal::from(quantity));
+            let total = (price * quantity + Decimal::new(off, 2)).max(Decimal::new(0, 2));
+            match unit_price(Some(price), quantity, Some(total)) {
+                Some(Settled::AsPrinted(price) | Settled::Derived(price)) => {
+                    prop_assert_eq!(gives(price, quantity, total), Some(true));
+                }
+                Some(Settled::Mismatch(kept)) => prop_assert_eq!(kept, price),
+                None => prop_assert!(false, "these numbers fit"),
+            }
+        }
+
+        #[test]
+        fn a_fine_price_is_found_again_behind_its_rounding(fine in 1i64..100_000_000, quantity in 1i64..100_000) {
+            let fine = Decimal::new(fine, 4);
+            let quantity = Decimal::from(quantity);
+            let total = (fine * quantity).round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+            let printed = fine.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+            let found = unit_price(Some(printed), quantity, Some(total));
+            prop_assert!(!matches!(found, None | Some(Settled::Mismatch(_))), "{:?}", found);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `[[buyer]]`: who may punch out, and how its fields are made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Notes, no_twins, secret};
+use crate::cart::unit::Units;
+use crate::config::credentials::Password;
+use crate::config::file::{AccountFile, BuyerFile, File};
+use crate::config::plan::{Buyer, Buyers, FormStyle};
+use crate::protocol::oci::fields::LongTextStyle;
+use crate::protocol::oci::mapping::MappingSettings;
+use crate::protocol::oci::{Charset, HookRule, Mapping, Target};
+use crate::secret::Secret;
+use crate::shop::Account;
+
+pub(super) fn buyers(file: &File, notes: &mut Notes<'_>) -> Buyers {
+    if file.buyer.is_empty() {
+        notes.warn("buyer", "there is no [[buyer]]: visitors pass through, and nobody can punch out");
+    }
+    let mut buyers = Vec::new();
+    for (n, buyer) in file.buyer.iter().enumerate() {
+        buyers.extend(self::buyer(buyer, &format!("buyer[{n}]"), file, notes).map(Arc::new));
+    }
+    let keyed = |key: &'static str| (0..).map(move |n: usize| format!("buyer[{n}].{key}"));
+    no_twins("name", keyed("name").zip(file.buyer.iter().map(|buyer| buyer.name.as_deref())), notes);
+    let usernames = file.buyer.iter().map(|buyer| buyer.username.as_deref().or(buyer.name.as_deref()));
+    no_twins("username", keyed("username").zip(usernames), notes);
+    Buyers::new(buyers)
+}
+
+/// Every part is looked at, also where another is at fault.
+fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Buyer> {
+    let name = notes.need(&format!("{key}.name"), buyer.name.as_ref(), "what logs call this buyer").map(str::to_owned);
+    let password = password(buyer, key, notes);
+    let hooks = hooks(buyer, key, notes);
+    let accounts = accounts(buyer, key, notes);
+    let mapping = mapping(buyer, key, file, notes);
+    let units = units(buyer, file);
+    let form = form(buyer, key, notes);
+    let name = name?;
+    let username = buyer.username.clone().unwrap_or_else(|| name.clone());
+    Some(Buyer { name, username, password: password?, hooks, accounts, mapping: mapping?, units, form })
+}
+
+fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Password> {
+    if let Some(hash) = &buyer.password_hash {
+        let key = format!("{key}.password_hash");
+        return match notes.take(&key, Password::parse(hash))? {
+            hash @ Password::Hash(_) => Some(hash),
+            Password::Clear(_) => {
+                notes.fault(key, "is not a hash: `punchout-proxy hash-password` makes one");
+                None
+            }
+        };
+    }
+    let (from_file, from_env) = (buyer.password_file.as_ref(), buyer.password_env.as_ref());
+    if from_file.is_none() && from_env.is_none() && buyer.password.is_none() {
+        notes.fault(key, "has no password: `password_hash`, `password_file` or `password_env`");
+    }
+    let key = format!("{key}.password");
+    let secret = secret(&key, from_file, from_env, buyer.password.as_ref(), notes)?;
+    if secret.is_empty() {
+        notes.fault(key, "is empty: anybody could punch out as this buyer");
+        return None;
+    }
+    notes.take(&key, Password::parse(&secret))
+}
+
+fn hooks(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Vec<HookRule> {
+    if buyer.hooks.is_empty() {
+        notes.fault(format!("{key}.hooks"), "is missing: where its carts may go, such as [\"https://*.acme.example\"]");
+    }
+    let mut rules = Vec::new();
+    for (n, text) in buyer.hooks.iter().enumerate() {
+        rules.extend(notes.take(&format!("{key}.hooks[{n}]"), HookRule::parse(text)));
+    }
+    rules
+}
+
+fn accounts(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Vec<Account> {
+    if buyer.accounts.is_empty() {
+        notes.fault(format!("{key}.accounts"), "is missing: the buyer's login at the shop");
+    }
+    let mut accounts = Vec::new();
+    for (n, account) in buyer.accounts.iter().enumerate() {
+        accounts.extend(self::account(account, &format!("{key}.accounts[{n}]"), notes));
+    }
+    accounts
+}
+
+fn account(account: &AccountFile, key: &str, notes: &mut Notes<'_>) -> Option<Account> {
+    let username = notes.need(&format!("{key}.username"), account.username.as_ref(), "the login at the shop");
+    let (from_file, from_env) = (account.password_file.as_ref(), account.password_env.as_ref());
+    if from_file.is_none() && from_env.is_none() && account.password.is_none() {
+        notes.fault(key, "has no password: `password_file` or `password_env`");
+    }
+    let password = secret(&format!("{key}.password"), from_file, from_env, account.password.as_ref(), notes)?;
+    Some(Account { username: username?.to_owned(), password: Secret::new(password) })
+}
+
+fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Mapping> {
+    let usual = MappingSettings::default();
+    let form = &buyer.form;
+    let mut required = usual.required;
+    required.extend(buyer.required.iter().cloned());
+    let settings = MappingSettings {
+        fields: buyer.fields.clone(),
+        header: buyer.header.clone(),
+        limits: buyer.lengths.clone(),
+        required,
+        longtext: form.long_text.unwrap_or(LongTextStyle::default()),
+        price_units: form.price_units.clone().unwrap_or(usual.price_units),
+        max_inputs: form.max_inputs.unwrap_or(usual.max_inputs),
+    };
+    let compiled = Mapping::compile(&settings).map_err(|error| {
+        // The settings' own words, as they stand in the file.
+        let inner = error.key.replacen("limits", "lengths", 1).replacen("price_units", "form.price_units", 1);
+        notes.fault(format!("{key}.{inner}"), error.reason);
+    });
+    let mapping = compiled.ok()?;
+    for extra in mapping.extras() {
+        if !file.shop.cart.extra.contains_key(extra) {
+            let message = format!("reads `{extra}`, which is no value of a line and not in [shop.cart.extra]");
+            notes.fault(format!("{key}.fields"), message);
+        }
+    }
+    Some(mapping)
+}
+
+fn units(buyer: &BuyerFile, file: &File) -> Units {
+    let mut table: BTreeMap<String, String> = file.units.clone();
+    table.extend(buyer.units.clone());
+    Units::shipped().with_words(table).with_default(buyer.default_unit.clone())
+}
+
+fn form(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> FormStyle {
+    let form = &buyer.form;
+    let charset = form.charset.as_deref().and_then(|label| {
+        let unknown = || format!("`{label}` is not a charset that a form can be sent in, such as \"utf-8\" or \"iso-8859-1\"");
+        notes.take(&format!("{key}.form.charset"), Charset::parse(label).ok_or_else(unknown))
+    });
+    let target = form.target.as_deref().and_then(|text| {
+        let wrong = || format!("`{text}` is not `_top`, `_parent`, `_self`, `_blank` or a frame's name");
+        notes.take(&format!("{key}.form.target"), Target::parse(text).ok_or_else(wrong))
+    });
+    FormStyle {
+        charset,
+        target,
+        hook_query: form.hook_query.unwrap_or_default(),
+        sap_fields: form.sap_fields.unwrap_or(false),
+    }
+}

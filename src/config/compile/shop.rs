@@ -1,0 +1,139 @@
+//! `[shop]`: how the shop works.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::{Notes, policy, size, time};
+use crate::cart::rules::{RuleError, Rules, RulesSource};
+use crate::config::file::{CartFile, File, OneOrMany};
+use crate::config::plan::Shop;
+use crate::location::Location;
+use crate::rewrite::controls::Controls;
+use crate::shop::SignIn;
+
+/// Every part is looked at, also where another is at fault.
+pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
+    let source = &file.shop;
+    let start = start(source.start.as_deref(), notes);
+    let sign_in = sign_in(source.sign_in.as_ref(), notes);
+    let cart_pages = cart_pages(&source.cart, notes);
+    let cart_address = cart_address(&cart_pages, notes);
+    let cart = rules(&source.cart, notes);
+    let checkout = checkout(&source.cart, notes);
+    let policy = policy(&source.deny, notes);
+    if policy.denials.is_empty() {
+        notes.fault("shop.deny", "is missing: a punchout session could place a real order; name the shop's checkout paths");
+    }
+    Some(Shop {
+        start: start?,
+        onward: source.onward.unwrap_or_default(),
+        sign_in: sign_in?,
+        cart_address: cart_address?,
+        cart_pages,
+        cart: Arc::new(cart?),
+        checkout: checkout?,
+        way: source.cart.r#return.unwrap_or_default(),
+        policy,
+        page_size: size(file.limits.shop_page, 4 << 20),
+        sign_in_time: time(file.limits.sign_in_time, 30),
+    })
+}
+
+fn start(start: Option<&str>, notes: &mut Notes<'_>) -> Option<String> {
+    let start = start.unwrap_or("/");
+    let path = start.starts_with('/') && !start.starts_with("//") && !start.contains(['#', '\\', ' ']);
+    if path && HeaderValue::from_str(start).is_ok() {
+        return Some(start.to_owned());
+    }
+    notes.fault("shop.start", format!("`{start}` is not an address in the shop: begin with one `/`"));
+    None
+}
+
+fn sign_in(source: Option<&crate::shop::SignInSource>, notes: &mut Notes<'_>) -> Option<SignIn> {
+    let Some(source) = source else {
+        notes.fault("shop.sign_in", "is missing: how a buyer's account signs in to the shop");
+        return None;
+    };
+    match SignIn::compile(source) {
+        Ok(sign_in) => Some(sign_in),
+        Err(faults) => {
+            for fault in faults {
+                // Each begins with its key.
+                let (key, message) = fault.split_once(": ").unwrap_or(("", &fault));
+                notes.fault(format!("shop.sign_in.{key}"), message);
+            }
+            None
+        }
+    }
+}
+
+fn cart_pages(cart: &CartFile, notes: &mut Notes<'_>) -> Vec<Location> {
+    let mut pages = Vec::new();
+    for (n, text) in cart.page.iter().enumerate() {
+        pages.extend(notes.take(&indexed("shop.cart.page", &cart.page, n), Location::parse(text)));
+    }
+    if cart.page.iter().next().is_none() {
+        notes.fault("shop.cart.page", "is missing: the address of the cart page, such as \"/basket/\"");
+    }
+    pages
+}
+
+fn cart_address(pages: &[Location], notes: &mut Notes<'_>) -> Option<String> {
+    let first = pages.first()?;
+    match first.address().filter(|address| HeaderValue::from_str(address).is_ok()) {
+        Some(address) => Some(address.to_owned()),
+        None => {
+            notes.fault("shop.cart.page", format!("`{first}` comes first, so it must be one plain address: buyers are sent there"));
+            None
+        }
+    }
+}
+
+fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {
+    let told = |error: &RuleError| (format!("shop.cart.{}", error.field), told(error));
+    match Rules::compile(RulesSource::from(cart)) {
+        Ok(rules) => {
+            for (key, message) in rules.warnings().iter().map(told) {
+                notes.warn(key, message);
+            }
+            Some(rules)
+        }
+        Err(errors) => {
+            for (key, message) in errors.iter().map(told) {
+                notes.fault(key, message);
+            }
+            None
+        }
+    }
+}
+
+fn told(error: &RuleError) -> String {
+    let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    if error.written.is_empty() {
+        format!("{}{hint}", error.reason)
+    } else {
+        format!("`{}`: {}{hint}", error.written, error.reason)
+    }
+}
+
+fn checkout(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Controls> {
+    if cart.checkout.iter().next().is_none() {
+        notes.fault("shop.cart.checkout", "is missing: the links and buttons that lead to checkout");
+        return None;
+    }
+    // One at a time, so that each bad selector is told at its own place.
+    let mut good = true;
+    for (n, selector) in cart.checkout.iter().enumerate() {
+        good &= notes.take(&indexed("shop.cart.checkout", &cart.checkout, n), Controls::compile(&[selector])).is_some();
+    }
+    let selectors: Vec<&str> = cart.checkout.iter().collect();
+    good.then(|| Controls::compile(&selectors).ok()).flatten()
+}
+
+fn indexed(key: &str, list: &OneOrMany, n: usize) -> String {
+    match list {
+        OneOrMany::Many(_) => format!("{key}[{n}]"),
+        _ => key.to_owned(),
+    }
+}

@@ -1,0 +1,95 @@
+//! A buyer's password, in a form that can be asked but not read.
+
+use std::fmt;
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use subtle::ConstantTimeEq;
+
+/// What a catalog call's PASSWORD is compared with.
+#[derive(Clone)]
+pub enum Password {
+    /// An argon2 hash in PHC form.
+    Hash(String),
+    /// In clear, from a file, the environment or, with a warning, the configuration.
+    Clear(Box<[u8]>),
+}
+
+impl Password {
+    /// A secret as it was found: a hash where it looks like one, else a password in clear.
+    ///
+    /// # Errors
+    /// A text for the ops person where it begins like an argon2 hash and is none.
+    pub fn parse(secret: &str) -> Result<Self, String> {
+        if !secret.starts_with("$argon2") {
+            return Ok(Password::Clear(secret.as_bytes().into()));
+        }
+        match PasswordHash::new(secret) {
+            Ok(_) => Ok(Password::Hash(secret.to_owned())),
+            Err(error) => Err(format!("this is not an argon2 hash as `punchout-proxy hash-password` prints it ({error})")),
+        }
+    }
+
+    /// Whether `given` is the password. A hash takes tens of milliseconds of CPU on purpose: ask off the workers.
+    pub fn is(&self, given: &[u8]) -> bool {
+        match self {
+            Password::Clear(password) => password.ct_eq(given).into(),
+            Password::Hash(hash) => PasswordHash::new(hash)
+                .is_ok_and(|hash| Argon2::default().verify_password(given, &hash).is_ok()),
+        }
+    }
+
+    /// What to ask where there is no such buyer, so that the answer takes as long as for a wrong password.
+    pub fn nobody() -> Self {
+        // A hash of random bytes that were thrown away, at the cost that `hash` uses.
+        const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$qBYIDvY9wS8VdSbfcxOhuA$O7cjwGkGIPZP1AGvRWGnfIbL6aPRZ5dSzEKFCpFVVzI";
+        Password::Hash(NOBODY.to_owned())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(***)")
+    }
+}
+
+/// The argon2id hash of `password` in PHC form, with a fresh salt and the costs OWASP asks for (19 MiB, 2 passes).
+pub fn hash(password: &str) -> String {
+    let mut salt = [0; 16];
+    // Without randomness a salt would protect nobody.
+    getrandom::fill(&mut salt).expect("the operating system gives random bytes");
+    // Sixteen bytes are within the limits of a PHC salt, and these parameters within argon2's.
+    let salt = SaltString::encode_b64(&salt).expect("16 bytes make a salt");
+    let params = Params::new(19_456, 2, 1, None).expect("these are valid costs");
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon2.hash_password(password.as_bytes(), &salt).expect("any password can be hashed").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_known_by_its_hash_or_in_clear_and_no_other_is() {
+        let hash = hash("blå;Bær 1");
+        for password in [Password::parse(&hash).unwrap(), Password::parse("blå;Bær 1").unwrap()] {
+            assert!(password.is("blå;Bær 1".as_bytes()));
+            assert!(!password.is(b"blaa"));
+            assert!(!password.is(b""));
+            assert!(!format!("{password:?}").contains("Bær"));
+        }
+    }
+
+    #[test]
+    fn nobody_has_a_password_that_costs_as_much_and_is_never_right() {
+        let Password::Hash(nobody) = Password::nobody() else { panic!("nobody's password is a hash") };
+        assert_eq!(nobody.split('$').nth(3), hash("x").split('$').nth(3));
+        assert!(PasswordHash::new(&nobody).is_ok());
+        assert!(!Password::nobody().is(b""));
+    }
+
+    #[test]
+    fn half_a_hash_is_refused() {
+        assert!(Password::parse("$argon2id$v=19$m=1").is_err());
+    }
+}

@@ -1,0 +1,394 @@
+//! What `proxy.toml` may say, as serde sees it. Nothing here is checked beyond its type: that is [`super::plan`]'s.
+//!
+//! Every key is optional here, so that a missing one is told together with all other faults, at the place where it
+//! belongs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::cart::rules::{Chain, RulesSource};
+use crate::protocol::oci::fields::{Limits, LongTextStyle};
+use crate::protocol::oci::form::HookQuery;
+use crate::protocol::oci::names::EntryNames;
+use crate::protocol::oci::source::FieldSource;
+use crate::shop::SignInSource;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// Addresses to listen on: one or several `host:port`.
+    pub listen: OneOrMany,
+    /// The address that visitors type, where it differs from what we see (TLS is ended before us).
+    pub public: Option<String>,
+    /// Front proxies whose `X-Forwarded-*` are believed: addresses or networks.
+    pub trusted_proxies: Vec<String>,
+    /// Worker threads; one per core by default.
+    pub workers: Option<usize>,
+    /// Where our own pages live in the shop's address space.
+    pub prefix: Option<String>,
+    /// Whom a buyer may turn to: shown on problem pages.
+    pub contact: Option<String>,
+    /// The webshop.
+    pub shop: ShopFile,
+    /// How a catalog call is recognised.
+    pub entry: EntryFile,
+    /// How long a punchout lasts.
+    pub session: SessionFile,
+    /// What clients and the shop may cost.
+    pub limits: LimitsFile,
+    /// What is written to standard error.
+    pub log: LogFile,
+    /// The shop's word for a unit, to the code that buyers get.
+    pub units: BTreeMap<String, String>,
+    /// The customers who may punch out.
+    pub buyer: Vec<BuyerFile>,
+}
+
+/// `[shop]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShopFile {
+    /// Where the shop really listens.
+    pub origin: Option<String>,
+    /// A shop platform whose rules are shipped with the program.
+    pub preset: Option<String>,
+    /// The page a session starts on.
+    pub start: Option<String>,
+    /// How to reach the start page after entry: `redirect` (303) or `page` (for shops with `SameSite=Strict` cookies).
+    pub onward: Option<Onward>,
+    /// How a person signs in.
+    pub sign_in: Option<SignInSource>,
+    /// Where the cart's values stand.
+    pub cart: CartFile,
+    /// What is closed to punchout sessions.
+    pub deny: DenyFile,
+}
+
+/// How the browser is sent on after entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Onward {
+    /// 303 See Other.
+    #[default]
+    Redirect,
+    /// A 200 page with `location.replace`: a redirect that began on another site does not carry `SameSite=Strict` cookies.
+    Page,
+}
+
+/// `[shop.cart]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CartFile {
+    /// Address of the cart page; further spellings may follow.
+    pub page: OneOrMany,
+    /// `page` or `fresh`.
+    pub r#return: Option<ReturnWay>,
+    /// The controls that lead to checkout, on any page.
+    pub checkout: OneOrMany,
+    /// What the page shows when the cart is empty.
+    pub empty: Option<Chain>,
+    /// One element a line.
+    pub line: Option<String>,
+    /// Lines that are none (headers, totals): what they hold.
+    pub skip: OneOrMany,
+    /// What the article is called.
+    pub name: Option<Chain>,
+    /// The shop's item number.
+    pub sku: Option<Chain>,
+    /// How many.
+    pub quantity: Option<Chain>,
+    /// Price of one.
+    pub price: Option<Chain>,
+    /// Price of the line.
+    pub total: Option<Chain>,
+    /// Where the page tells the currency, or an ISO 4217 code.
+    pub currency: Option<Chain>,
+    /// The shop's word for the unit.
+    pub unit: Option<Chain>,
+    /// The product page.
+    pub link: Option<Chain>,
+    /// Further values by a name of one's own.
+    pub extra: BTreeMap<String, Chain>,
+    /// How numbers are printed: `auto`, or a sample such as `1.234,56`.
+    pub numbers: Option<String>,
+    /// More lines than this are refused.
+    pub max_lines: Option<usize>,
+}
+
+impl From<&CartFile> for RulesSource {
+    fn from(file: &CartFile) -> Self {
+        let file = file.clone();
+        RulesSource {
+            line: file.line,
+            name: file.name,
+            sku: file.sku,
+            quantity: file.quantity,
+            price: file.price,
+            total: file.total,
+            currency: file.currency,
+            unit: file.unit,
+            link: file.link,
+            skip: file.skip.iter().map(str::to_owned).collect(),
+            empty: file.empty,
+            numbers: file.numbers,
+            max_lines: file.max_lines,
+            extra: file.extra.into_iter().collect(),
+        }
+    }
+}
+
+/// How a cart returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReturnWay {
+    /// The cart page itself holds the fields; one click posts them.
+    #[default]
+    Page,
+    /// The control leads to a page of ours that reads the cart anew.
+    Fresh,
+}
+
+/// `[shop.deny]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DenyFile {
+    /// Addresses, any method.
+    pub paths: Vec<String>,
+    /// Forms, where the address alone does not tell.
+    pub forms: Vec<DenyFormFile>,
+}
+
+/// One of `shop.deny.forms`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DenyFormFile {
+    /// `POST` by default.
+    pub method: Option<String>,
+    /// Where it is sent.
+    pub path: Option<String>,
+    /// A field it has.
+    pub field: Option<String>,
+    /// The field's value; any by default.
+    pub value: Option<String>,
+}
+
+/// `[entry]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EntryFile {
+    /// Addresses that take catalog calls by POST, beside our own `<prefix>/enter`.
+    pub paths: Vec<String>,
+    /// Other spellings of the parameters.
+    pub names: EntryNames,
+}
+
+/// `[session]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionFile {
+    /// Ends after so long without a request.
+    pub idle: Option<Time>,
+    /// Ends so long after entry.
+    pub longest: Option<Time>,
+    /// More sessions than this push the oldest out.
+    pub most: Option<u64>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsFile {
+    /// Open client connections, all workers together.
+    pub connections: Option<usize>,
+    /// A request's head, in bytes.
+    pub head: Option<Size>,
+    /// For a client to send a request's head.
+    pub head_time: Option<Time>,
+    /// Fields in a request's head.
+    pub head_fields: Option<usize>,
+    /// A client's connection without a request is closed after this.
+    pub idle_time: Option<Time>,
+    /// A request's body; the shop's own limit by default.
+    pub body: Option<Size>,
+    /// Between two pieces of a request's body.
+    pub body_time: Option<Time>,
+    /// For a client to take something of its answer.
+    pub write_time: Option<Time>,
+    /// Body of a catalog call.
+    pub entry_body: Option<Size>,
+    /// A page of the shop that we read whole.
+    pub shop_page: Option<Size>,
+    /// Open connections to the shop, all workers together.
+    pub shop_connections: Option<usize>,
+    /// For a free connection to the shop.
+    pub shop_queue_time: Option<Time>,
+    /// For a connection to the shop to be made.
+    pub shop_connect_time: Option<Time>,
+    /// For the shop's answer to begin.
+    pub shop_answer_time: Option<Time>,
+    /// Between two pieces of the shop's answer.
+    pub shop_body_time: Option<Time>,
+    /// An unused connection to the shop is closed after this; keep it under the shop's own.
+    pub shop_idle_time: Option<Time>,
+    /// The whole of signing in.
+    pub sign_in_time: Option<Time>,
+    /// Without traffic in a tunnel (WebSocket).
+    pub tunnel_idle_time: Option<Time>,
+    /// For open requests to end after SIGTERM.
+    pub drain_time: Option<Time>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogFile {
+    /// `text` or `json`.
+    pub format: Option<LogFormat>,
+    /// `error`, `warn`, `info`, `debug`.
+    pub level: Option<LogLevel>,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+}
+
+/// `[[buyer]]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BuyerFile {
+    /// Unique; in logs.
+    pub name: Option<String>,
+    /// What the procurement system sends as USERNAME; the name by default.
+    pub username: Option<String>,
+    /// `$argon2id$...`
+    pub password_hash: Option<String>,
+    /// A file that holds the password, or its hash.
+    pub password_file: Option<PathBuf>,
+    /// An environment variable that holds the password, or its hash.
+    pub password_env: Option<String>,
+    /// In clear: warned of.
+    pub password: Option<String>,
+    /// Where its carts may go.
+    pub hooks: Vec<String>,
+    /// Its logins at the shop.
+    pub accounts: Vec<AccountFile>,
+    /// How the form is sent.
+    pub form: FormFile,
+    /// NEW_ITEM fields that differ from the usual mapping.
+    pub fields: BTreeMap<String, FieldSource>,
+    /// Inputs without an index.
+    pub header: BTreeMap<String, FieldSource>,
+    /// Fields that every line must have.
+    pub required: Vec<String>,
+    /// Field lengths that differ from OCI 4.0's.
+    pub lengths: Limits,
+    /// Units that differ from `[units]`.
+    pub units: BTreeMap<String, String>,
+    /// The unit where the shop names none, or an unknown one.
+    pub default_unit: Option<String>,
+}
+
+/// One of `buyer.accounts`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountFile {
+    /// At the shop.
+    pub username: Option<String>,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// An environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// In clear: warned of.
+    pub password: Option<String>,
+}
+
+/// `[buyer.form]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FormFile {
+    /// `utf-8` or `iso-8859-1`, where the call does not say.
+    pub charset: Option<String>,
+    /// The frame the form is sent to, whatever the call says.
+    pub target: Option<String>,
+    /// HOOK_URL's own query: `keep` it or `split` it into inputs.
+    pub hook_query: Option<HookQuery>,
+    /// Send `~OkCode`, `~TARGET` and `~CALLER` even where the call had none.
+    pub sap_fields: Option<bool>,
+    /// How LONGTEXT is named.
+    pub long_text: Option<LongTextStyle>,
+    /// More inputs than this are refused.
+    pub max_inputs: Option<usize>,
+    /// What PRICEUNIT may be.
+    pub price_units: Option<Vec<u32>>,
+}
+
+/// One text, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a text, or a list of texts")]
+#[allow(missing_docs)]
+pub enum OneOrMany {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The texts in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let slice = match self {
+            OneOrMany::None => &[],
+            OneOrMany::One(text) => std::slice::from_ref(text),
+            OneOrMany::Many(texts) => texts.as_slice(),
+        };
+        slice.iter().map(String::as_str)
+    }
+}
+
+/// A span of time: `"30s"`, `"5m"`, `"8h"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let told = |error| serde::de::Error::custom(format!("`{text}` is not a time such as \"30s\" or \"5m\": {error}"));
+        humantime::parse_duration(&text).map(Time).map_err(told)
+    }
+}
+
+
+/// A number of bytes: `"64KiB"`, `"2MiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let told = |error| serde::de::Error::custom(format!("`{text}` is not a size such as \"64KiB\": {error}"));
+        text.parse::<bytesize::ByteSize>().map(|size| Size(size.as_u64())).map_err(told)
+    }
+}
+

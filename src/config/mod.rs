@@ -1,0 +1,59 @@
+//! `proxy.toml`, in two steps: what the file may say ([`file`]), and what will be done ([`plan`]).
+//!
+//! `file` alone knows serde's view of the TOML; [`compile`] alone turns its texts into compiled things. A reload is a new
+//! `Arc<Plan>`.
+
+pub mod compile;
+pub mod credentials;
+pub mod document;
+pub mod file;
+pub mod limits;
+pub mod plan;
+pub mod presets;
+
+use std::path::Path;
+
+use crate::upstream;
+
+use document::{Document, Fault};
+pub use limits::Limits;
+pub use plan::{Plan, Plans};
+
+/// What became of a configuration.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What will be done; only where there is no fault.
+    pub plan: Option<Plan>,
+    /// All that is wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What works but is not wise.
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads and checks a configuration. `folder` is where relative file names in it start from.
+pub fn read(text: &str, folder: &Path) -> Outcome {
+    let mut faults = Vec::new();
+    let mut warnings = Vec::new();
+    let document = Document::parse(text, &mut faults);
+    // What is not even TOML would only draw a tail of faults that are none.
+    if !faults.is_empty() {
+        return Outcome { plan: None, faults, warnings };
+    }
+    let preset = presets::named_in(&document, &mut faults);
+    let file: file::File = document.read(preset.map(|text| (text, 2)), &mut faults);
+    let plan = compile::plan(&file, &document, folder, &mut faults, &mut warnings);
+    faults.sort_by_key(|fault| fault.place.unwrap_or((usize::MAX, 0)));
+    Outcome { plan: plan.filter(|_| faults.is_empty()), faults, warnings }
+}
+
+/// A plan with no buyers, which only passes visitors on to `origin`; for tests and benchmarks. Port 0 listens on a free one.
+///
+/// # Panics
+/// When `origin` is not the shop's address.
+pub fn passthrough(listen: std::net::SocketAddr, origin: &upstream::Origin, workers: usize) -> Plan {
+    let text = format!(
+        "listen = \"{listen}\"\nworkers = {workers}\n[shop]\norigin = \"{origin}\"\npreset = \"django-oscar\"\n"
+    );
+    let outcome = read(&text, Path::new("."));
+    outcome.plan.unwrap_or_else(|| panic!("a plan without buyers: {:?}", outcome.faults))
+}

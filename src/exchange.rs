@@ -1,0 +1,141 @@
+//! What one request carries on its way down.
+
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::Plan;
+use crate::session::Session;
+use crate::session::id::Reference;
+use crate::session::store::Store;
+use crate::upstream::Pool;
+
+/// The plan in force and the worker's connections to its shop. Replaced as one on a reload, so that a request never
+/// sees half of each.
+#[derive(Clone)]
+pub struct Shop {
+    /// The configuration.
+    pub plan: Arc<Plan>,
+    /// Connections to its origin.
+    pub pool: Rc<Pool>,
+    /// The open sessions; all workers share them.
+    pub sessions: Store,
+}
+
+/// One client connection.
+#[derive(Debug)]
+pub struct Client {
+    /// The other end of the connection (a front proxy, where one stands before us).
+    pub peer: SocketAddr,
+    /// The client came over TLS.
+    pub secure: bool,
+    /// The peer is one of `trusted_proxies`.
+    pub trusted: bool,
+    /// The peer's address as X-Forwarded-For has it, written once for the connection.
+    pub address: HeaderValue,
+}
+
+/// One request and what serves it. Making one copies two reference counts.
+pub struct Exchange {
+    shop: Rc<Shop>,
+    client: Rc<Client>,
+    reference: OnceCell<Reference>,
+}
+
+impl Client {
+    /// A client at `peer`.
+    pub fn new(peer: SocketAddr, secure: bool, trusted: bool) -> Self {
+        let address = peer.ip().to_canonical().to_string();
+        let address = HeaderValue::from_str(&address).expect("an IP address is written in visible ASCII");
+        Client { peer, secure, trusted, address }
+    }
+
+    /// X-Forwarded-For for a request with these headers: the client's address, after the chain that a trusted front
+    /// proxy sent. The last address of the last line is the one that counts, so all lines become one.
+    pub fn forwarded_for(&self, headers: &HeaderMap) -> HeaderValue {
+        const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+        if !self.trusted || !headers.contains_key(X_FORWARDED_FOR) {
+            return self.address.clone();
+        }
+        let mut chain = Vec::new();
+        for line in headers.get_all(X_FORWARDED_FOR) {
+            chain.extend_from_slice(line.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(self.address.as_bytes());
+        // Field values joined by a comma and a blank are a field value; if not, the one we know is said.
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).unwrap_or_else(|_| self.address.clone())
+    }
+}
+
+impl Exchange {
+    /// A request of `client` to `shop`.
+    pub fn new(shop: Rc<Shop>, client: Rc<Client>) -> Self {
+        Exchange { shop, client, reference: OnceCell::new() }
+    }
+
+    /// The plan this request is served by, from beginning to end.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.shop.plan
+    }
+
+    /// The worker's connections to the shop.
+    pub fn pool(&self) -> &Rc<Pool> {
+        &self.shop.pool
+    }
+
+    /// The open sessions.
+    pub fn sessions(&self) -> &Store {
+        &self.shop.sessions
+    }
+
+    /// Who asked.
+    pub fn client(&self) -> &Rc<Client> {
+        &self.client
+    }
+
+    /// The other end of the connection.
+    pub fn peer(&self) -> SocketAddr {
+        self.client.peer
+    }
+
+    /// The visitor's browser speaks https: to us, or to a front proxy as `public` says.
+    pub fn secure(&self) -> bool {
+        self.client.secure || self.shop.plan.public.as_ref().is_some_and(|public| public.secure)
+    }
+
+    /// What stands on a problem page and in the log beside it: the session's reference where there is a session, else made
+    /// when first asked for. Visitors never pay for it.
+    pub fn reference(&self) -> Reference {
+        *self.reference.get_or_init(Reference::random)
+    }
+}
+
+impl Exchange {
+    /// From here on the request is called by its session's reference.
+    pub fn belongs_to(&self, session: &Session) {
+        // It was set before only where the request was already a session's.
+        let _ = self.reference.set(session.reference);
+    }
+}
+
+impl Clone for Exchange {
+    /// Both carry the same reference from here on.
+    fn clone(&self) -> Self {
+        Exchange { shop: self.shop.clone(), client: self.client.clone(), reference: OnceCell::from(self.reference()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_ipv6_address_is_written_as_the_ipv4_address_it_is() {
+        let client = Client::new("[::ffff:192.0.2.7]:1".parse().unwrap(), false, false);
+        assert_eq!(client.address, "192.0.2.7");
+    }
+}

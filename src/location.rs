@@ -1,0 +1,238 @@
+//! Which pages of the shop a rule is about, told from the address alone.
+//!
+//! Denying checkout depends on this: what we and the shop take for the same address must be the same. Shops decode
+//! percent escapes, fold double slashes, resolve dots, cut `;parameters` and some ignore case; so a pattern is compared
+//! with the address after all of that, in every form in which some shop may see it.
+
+use std::fmt;
+
+/// A pattern of addresses: a path, and what the query must hold.
+///
+/// | written | matches |
+/// |---|---|
+/// | `/basket/` | that path, with or without the last slash, in any case |
+/// | `/checkout/**` | that path and all below it |
+/// | `/*/cart` | one segment in the place of `*` |
+/// | `/index.php?route=checkout/**` | that path where the query has such a `route` |
+/// | `?route=checkout/**` | any path with such a `route` |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    text: String,
+    /// `None`: any path.
+    path: Option<Glob>,
+    query: Vec<(String, Glob)>,
+}
+
+impl Location {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// A text for the ops person, when the pattern starts with neither `/` nor `?`, or holds a fragment or a host.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        if text.contains('#') {
+            return Err(format!("`{text}` holds a `#`: a fragment never reaches the shop, leave it out"));
+        }
+        if !(path.starts_with('/') || path.is_empty() && !query.is_empty()) || path.starts_with("//") {
+            return Err(format!("`{text}` is not an address in the shop: begin with `/`, or with `?` for any path"));
+        }
+        let query = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.to_lowercase(), Glob::parse(&value.to_lowercase())))
+            .collect();
+        let path = (!path.is_empty()).then(|| Glob::parse(&canonical(path)));
+        Ok(Location { text: text.to_owned(), path, query })
+    }
+
+    /// The address itself, where the pattern stands for exactly one.
+    pub fn address(&self) -> Option<&str> {
+        (self.path.is_some() && !self.text.contains('*')).then_some(self.text.as_str())
+    }
+
+    /// Whether `target` is one of the addresses meant.
+    pub fn matches(&self, target: &Target) -> bool {
+        let path = self.path.as_ref().is_none_or(|glob| target.paths.iter().any(|path| glob.matches(path)));
+        path && self
+            .query
+            .iter()
+            .all(|(name, glob)| target.query.iter().any(|(given, value)| given == name && glob.matches(value)))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The address of one request, in every form in which a shop may see it.
+#[derive(Debug)]
+pub struct Target {
+    paths: Vec<String>,
+    query: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Prepares a request's path and query for comparison.
+    pub fn new(path: &str, query: Option<&str>) -> Self {
+        let once = canonical(path);
+        // A shop behind a second proxy decodes twice.
+        let twice = canonical(&once);
+        let mut paths = vec![once];
+        if paths[0] != twice {
+            paths.push(twice);
+        }
+        let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            // PHP cuts leading white space off a parameter's name.
+            .map(|(name, value)| (name.trim_start().to_lowercase(), value.to_lowercase()))
+            .collect();
+        Target { paths, query }
+    }
+}
+
+/// A path as shops compare it: decoded once, lower case, one slash between segments, no dots, no `;parameters`, no slash
+/// at the end.
+fn canonical(path: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/").to_lowercase();
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        let segment = segment.split(';').next().unwrap_or_default().trim_matches(['\0', ' ']);
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            _ => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+/// `*` stands for anything but a slash, `**` for anything; `/**` at the end also for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Glob {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    InSegment,
+    Anything,
+}
+
+impl Glob {
+    fn parse(text: &str) -> Self {
+        let (text, below) = match text.strip_suffix("/**") {
+            Some(above) => (above, true),
+            None => (text, false),
+        };
+        let mut pieces = Vec::new();
+        for (n, part) in text.split("**").enumerate() {
+            if n > 0 {
+                pieces.push(Piece::Anything);
+            }
+            for (n, part) in part.split('*').enumerate() {
+                if n > 0 {
+                    pieces.push(Piece::InSegment);
+                }
+                if !part.is_empty() {
+                    pieces.push(Piece::Text(part.to_owned()));
+                }
+            }
+        }
+        if below {
+            pieces.push(Piece::Text("/".to_owned()));
+            pieces.push(Piece::Anything);
+        }
+        Glob { pieces }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        // `/checkout/**` is also `/checkout`: the slash that canonical forms lack is lent.
+        matches(&self.pieces, text)
+            || (self.pieces.ends_with(&[Piece::Text("/".into()), Piece::Anything])
+                && matches(&self.pieces, &format!("{text}/")))
+    }
+}
+
+fn matches(pieces: &[Piece], text: &str) -> bool {
+    let Some((first, rest)) = pieces.split_first() else { return text.is_empty() };
+    match first {
+        Piece::Text(literal) => text.strip_prefix(literal.as_str()).is_some_and(|text| matches(rest, text)),
+        Piece::InSegment => {
+            let end = text.find('/').unwrap_or(text.len());
+            ends(text, end).any(|at| matches(rest, &text[at..]))
+        }
+        Piece::Anything => ends(text, text.len()).any(|at| matches(rest, &text[at..])),
+    }
+}
+
+fn ends(text: &str, limit: usize) -> impl Iterator<Item = usize> {
+    (0..=limit).filter(|at| text.is_char_boundary(*at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(pattern: &str, address: &str) -> bool {
+        let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+        Location::parse(pattern).unwrap().matches(&Target::new(path, query))
+    }
+
+    #[test]
+    fn patterns_match_what_their_table_says() {
+        for (pattern, address, expected) in [
+            ("/basket/", "/basket/", true),
+            ("/basket/", "/basket", true),
+            ("/basket/", "/basket/x", false),
+            ("/basket/", "/", false),
+            ("/", "/", true),
+            ("/", "/x", false),
+            ("/checkout/**", "/checkout", true),
+            ("/checkout/**", "/checkout/a/b", true),
+            ("/checkout/**", "/checkouts", false),
+            ("/**/checkout/**", "/nb/checkout/preview", true),
+            ("/*/cart", "/nb/cart", true),
+            ("/*/cart", "/nb/x/cart", false),
+            ("/index.php?route=checkout/**", "/index.php?a=1&route=checkout/confirm", true),
+            ("/index.php?route=checkout/**", "/index.php?route=product/product", false),
+            ("?route=checkout/**", "/?route=checkout/checkout", true),
+            ("?route=checkout/cart", "/index.php?route=checkout%2Fcart", true),
+        ] {
+            assert_eq!(hits(pattern, address), expected, "{pattern} on {address}");
+        }
+    }
+
+    #[test]
+    fn no_spelling_of_a_denied_address_gets_past() {
+        for address in [
+            "/%63heckout/",
+            "//checkout/",
+            "/x/../checkout/",
+            "/./checkout/",
+            "/CHECKOUT/",
+            "/checkout;a=1/",
+            "/x/%2e%2e/checkout",
+            "/%2563heckout/",
+            "/checkout//preview",
+            "/x\\..\\checkout/",
+            "/checkout%00",
+            "/checkout%20/",
+        ] {
+            assert!(hits("/checkout/**", address), "{address}");
+        }
+        assert!(hits("?route=checkout/**", "/index.php?%20route=checkout/checkout"));
+        assert!(hits("?route=checkout/**", "/index.php?ROUTE=Checkout/Checkout"));
+    }
+
+    #[test]
+    fn only_addresses_in_the_shop_are_patterns() {
+        for text in ["checkout", "//host/x", "https://host/x", "", "/a#b"] {
+            assert!(Location::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Location::parse("/basket/").unwrap().address(), Some("/basket/"));
+        assert_eq!(Location::parse("/*/basket/").unwrap().address(), None);
+        assert_eq!(Location::parse("?a=b").unwrap().address(), None);
+    }
+}

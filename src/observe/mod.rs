@@ -1,0 +1,22 @@
+//! What ops see: the log. Every line about a session or a refusal carries the reference that stands on the buyer's page.
+//!
+//! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
+//! stars.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::time::SystemTime;
+
+/// Starts logging to standard error; a second call changes nothing.
+pub fn log_to_stderr(json: bool, level: tracing::Level) {
+    // Only our own events: hyper and its kin say nothing that an ops person can act on.
+    let filter = EnvFilter::new(format!("off,punchout_proxy={}", level.as_str().to_lowercase()));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_timer(SystemTime)
+        .with_ansi(false);
+    let started = if json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
+    // Only a test that starts two proxies in one process comes here twice; the first one's format stays.
+    drop(started);
+}

@@ -1,0 +1,336 @@
+//! Where the value of a field comes from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::parameters::Parameters;
+use crate::cart::Line;
+
+/// A field's source as it is written in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldSource {
+    /// `"0000100234"`: the same text on every line; empty leaves the field out.
+    Constant(String),
+    /// `{ from = "sku" }`, `{ parameter = "COSTCENTER" }`, `{ template = "{sku} {name}" }`, each with `map` and `default`.
+    Value(ValueSource),
+    /// `[{ from = "ean" }, { from = "sku" }, "none"]`: the first that is not empty.
+    Chain(Vec<FieldSource>),
+}
+
+/// One value, perhaps translated. Exactly one of `from`, `parameter` and `template` is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueSource {
+    /// A value of the line: `name`, `sku`, `quantity`, `price`, `total`, `currency`, `unit`, `link`, `line` (its number,
+    /// from 1), or one of the cart's own extra values.
+    pub from: Option<String>,
+    /// A parameter of the entry, in any case.
+    pub parameter: Option<String>,
+    /// A text with values of the line in braces, and parameters as `{parameter.COSTCENTER}`; `{{` and `}}` are braces.
+    /// Empty when all its values are.
+    pub template: Option<String>,
+    /// What the value means to the buyer, compared without case and outer spaces. A value that is not in it gives the
+    /// default, or nothing.
+    pub map: Option<BTreeMap<String, String>>,
+    /// What is sent where there is no value.
+    pub default: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for FieldSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By hand: serde's untagged enums answer every mistake with "did not match any variant".
+        struct Shape;
+        impl<'de> Visitor<'de> for Shape {
+            type Value = FieldSource;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a table with `from`, `parameter` or `template`, or a list of these")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<FieldSource, E> {
+                Ok(FieldSource::Constant(text.to_owned()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<FieldSource, E> {
+                Ok(FieldSource::Constant(number.to_string()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FieldSource, A::Error> {
+                ValueSource::deserialize(MapAccessDeserializer::new(map)).map(FieldSource::Value)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<FieldSource, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(FieldSource::Chain)
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
+}
+
+/// A compiled [`FieldSource`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Constant(String),
+    Line(LineValue),
+    Parameter(String),
+    Template(Vec<Piece>),
+    /// `table` is lower-cased and trimmed.
+    Map {
+        source: Box<Source>,
+        table: BTreeMap<String, String>,
+    },
+    Chain(Vec<Source>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Text(String),
+    Value(Source),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LineValue {
+    Name,
+    Sku,
+    Quantity,
+    Price,
+    Total,
+    Currency,
+    Unit,
+    Link,
+    Number,
+    Extra(String),
+}
+
+impl Source {
+    /// Compiles what the configuration says; an error says what is wrong with it.
+    pub(crate) fn compile(source: &FieldSource) -> Result<Source, String> {
+        match source {
+            FieldSource::Constant(text) => Ok(Source::Constant(text.clone())),
+            FieldSource::Chain(list) => list.iter().map(Source::compile).collect::<Result<_, _>>().map(Source::Chain),
+            FieldSource::Value(value) => Source::compile_value(value),
+        }
+    }
+
+    fn compile_value(value: &ValueSource) -> Result<Source, String> {
+        let mut source = match (&value.from, &value.parameter, &value.template) {
+            (Some(from), None, None) => Source::Line(LineValue::named(from)),
+            (None, Some(parameter), None) => Source::Parameter(parameter.clone()),
+            (None, None, Some(template)) => Source::Template(template_pieces(template)?),
+            _ => return Err("exactly one of `from`, `parameter` and `template` is needed".to_owned()),
+        };
+        if let Some(map) = &value.map {
+            let table = map.iter().map(|(key, value)| (fold(key), value.clone())).collect();
+            source = Source::Map { source: Box::new(source), table };
+        }
+        Ok(match &value.default {
+            Some(default) => Source::Chain(vec![source, Source::Constant(default.clone())]),
+            None => source,
+        })
+    }
+
+    /// The value for line `number` (from 1); empty where there is none.
+    pub(crate) fn value(&self, line: &Line, number: usize, parameters: &Parameters) -> String {
+        match self {
+            Source::Constant(text) => text.clone(),
+            Source::Line(value) => value.of(line, number),
+            Source::Parameter(name) => parameters.get(name).unwrap_or_default().to_owned(),
+            Source::Template(pieces) => filled(pieces, line, number, parameters),
+            Source::Map { source, table } => {
+                table.get(&fold(&source.value(line, number, parameters))).cloned().unwrap_or_default()
+            }
+            Source::Chain(sources) => {
+                let mut values = sources.iter().map(|source| source.value(line, number, parameters));
+                values.find(|value| !value.trim().is_empty()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Adds the names of the extra values that this source reads.
+    pub(crate) fn extras<'a>(&'a self, names: &mut Vec<&'a str>) {
+        match self {
+            Source::Line(LineValue::Extra(name)) => names.push(name),
+            Source::Map { source, .. } => source.extras(names),
+            Source::Chain(sources) => sources.iter().for_each(|source| source.extras(names)),
+            Source::Template(pieces) => {
+                for piece in pieces {
+                    if let Piece::Value(source) = piece {
+                        source.extras(names);
+                    }
+                }
+            }
+            Source::Constant(_) | Source::Line(_) | Source::Parameter(_) => {}
+        }
+    }
+}
+
+impl LineValue {
+    fn named(name: &str) -> LineValue {
+        match name {
+            "name" => LineValue::Name,
+            "sku" => LineValue::Sku,
+            "quantity" => LineValue::Quantity,
+            "price" => LineValue::Price,
+            "total" => LineValue::Total,
+            "currency" => LineValue::Currency,
+            "unit" => LineValue::Unit,
+            "link" => LineValue::Link,
+            "line" => LineValue::Number,
+            extra => LineValue::Extra(extra.to_owned()),
+        }
+    }
+
+    fn of(&self, line: &Line, number: usize) -> String {
+        match self {
+            LineValue::Name => line.name.clone(),
+            LineValue::Sku => line.sku.clone().unwrap_or_default(),
+            LineValue::Quantity => line.quantity.normalize().to_string(),
+            LineValue::Price => line.price.normalize().to_string(),
+            LineValue::Total => line.total.map(|total| total.normalize().to_string()).unwrap_or_default(),
+            LineValue::Currency => line.currency.clone(),
+            LineValue::Unit => line.unit.clone().unwrap_or_default(),
+            LineValue::Link => line.link.clone().unwrap_or_default(),
+            LineValue::Number => number.to_string(),
+            LineValue::Extra(name) => {
+                let found = line.extra.iter().find(|(known, _)| known == name);
+                found.map(|(_, value)| value.clone()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+fn filled(pieces: &[Piece], line: &Line, number: usize, parameters: &Parameters) -> String {
+    let mut text = String::new();
+    let (mut values, mut empty) = (0, 0);
+    for piece in pieces {
+        match piece {
+            Piece::Text(piece) => text.push_str(piece),
+            Piece::Value(source) => {
+                let value = source.value(line, number, parameters);
+                values += 1;
+                empty += usize::from(value.is_empty());
+                text.push_str(&value);
+            }
+        }
+    }
+    if values > 0 && values == empty { String::new() } else { text }
+}
+
+fn template_pieces(template: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        text.push_str(&rest[..at]);
+        let brace = &rest[at..at + 1];
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix(brace) {
+            text.push_str(brace);
+            rest = after;
+            continue;
+        }
+        let (name, after) = match (brace, rest.split_once('}')) {
+            ("{", Some((name, after))) if !name.trim().is_empty() && !name.contains('{') => (name.trim(), after),
+            _ => return Err(format!("the braces of {template:?} do not match; a brace itself is written twice")),
+        };
+        if !text.is_empty() {
+            pieces.push(Piece::Text(std::mem::take(&mut text)));
+        }
+        pieces.push(Piece::Value(match name.strip_prefix("parameter.") {
+            Some(parameter) => Source::Parameter(parameter.to_owned()),
+            None => Source::Line(LineValue::named(name)),
+        }));
+        rest = after;
+    }
+    text.push_str(rest);
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text));
+    }
+    Ok(pieces)
+}
+
+fn fold(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Written {
+        x: FieldSource,
+    }
+
+    fn compiled(toml: &str) -> Result<Source, String> {
+        let written: Written = toml::from_str(&format!("x = {toml}")).map_err(|error| error.to_string())?;
+        Source::compile(&written.x)
+    }
+
+    fn value(toml: &str) -> String {
+        let line = Line {
+            name: "Skrue".into(),
+            sku: Some("A 1".into()),
+            quantity: "2.50".parse().unwrap(),
+            extra: vec![("class".into(), " Bolts ".into()), ("none".into(), String::new())],
+            ..Line::default()
+        };
+        let names = super::super::names::EntryNames::default();
+        let (parameters, _) = Parameters::read(Some(b"CostCenter=4711"), None, &names).unwrap();
+        compiled(toml).expect(toml).value(&line, 3, &parameters)
+    }
+
+    #[test]
+    fn every_source() {
+        for (toml, expected) in [
+            (r#""0000100234""#, "0000100234"),
+            ("7", "7"),
+            (r#"{ from = "sku" }"#, "A 1"),
+            (r#"{ from = "quantity" }"#, "2.5"),
+            (r#"{ from = "line" }"#, "3"),
+            (r#"{ from = "class" }"#, " Bolts "),
+            (r#"{ from = "absent" }"#, ""),
+            (r#"{ from = "absent", default = "d" }"#, "d"),
+            (r#"{ parameter = "COSTCENTER" }"#, "4711"),
+            (r#"{ template = "{sku}/{ name } {{{parameter.costcenter}}}" }"#, "A 1/Skrue {4711}"),
+            (r#"{ template = "Mfr {none}" }"#, ""),
+            (r#"{ template = "fixed" }"#, "fixed"),
+            (r#"{ from = "class", map = { "BOLTS" = "31161600" }, default = "0" }"#, "31161600"),
+            (r#"{ from = "name", map = { bolts = "31161600" }, default = "0" }"#, "0"),
+            (r#"{ from = "name", map = { bolts = "31161600" } }"#, ""),
+            (r#"[{ from = "none" }, { from = "absent" }, { from = "sku" }, "x"]"#, "A 1"),
+            (r#"[]"#, ""),
+        ] {
+            assert_eq!(value(toml), expected, "{toml}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (toml, part) in [
+            (r#"{ form = "sku" }"#, "form"),
+            (r#"{ from = "sku", parameter = "X" }"#, "exactly one"),
+            (r#"{ default = "x" }"#, "exactly one"),
+            (r#"{ template = "{sku" }"#, "braces"),
+            (r#"{ template = "sku}" }"#, "braces"),
+            (r#"{ template = "{}" }"#, "braces"),
+            ("true", "a text, a table"),
+        ] {
+            let error = compiled(toml).expect_err(toml);
+            assert!(error.contains(part), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn extras_are_listed() {
+        let source =
+            compiled(r#"[{ from = "ean" }, { template = "{sku} {mpn}" }, { from = "class", map = {} }]"#).unwrap();
+        let mut names = Vec::new();
+        source.extras(&mut names);
+        assert_eq!(names, ["ean", "mpn", "class"]);
+    }
+}

@@ -1,0 +1,286 @@
+//! A request of a punchout session: to the shop where that is open to it, and the page back rewritten.
+//!
+//! Two promises are kept here. A denied request never reaches the shop. And a page that could lead to checkout never
+//! reaches the buyer with a control that works: where the cart page cannot be rewritten, it is refused.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use lol_html::Selector;
+
+use super::body::Body;
+use super::forward;
+use crate::cart::read_html::Reader;
+use crate::config::file::ReturnWay;
+use crate::config::plan::Buyer;
+use crate::exchange::Exchange;
+use crate::location::Target;
+use crate::policy::Verdict;
+use crate::problem::{Kind, Problem};
+use crate::protocol::oci::hook::Hook;
+use crate::punchout::hand_over;
+use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
+use crate::rewrite::charset;
+use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
+use crate::rewrite::csp::Opening;
+use crate::rewrite::controls::{Leave, Seen, Way};
+use crate::rewrite::page::Page;
+use crate::rewrite::response_headers::{self, Rewritable};
+use crate::session::{Session, cookie};
+use crate::upstream::{self, RequestBody};
+
+/// A form larger than this is not looked into: where the answer depends on its fields, it is refused.
+const FORM_SIZE: usize = 64 << 10;
+
+/// What is known of a request before it goes to the shop.
+struct Asked {
+    method: Method,
+    /// The path, for the log.
+    path: String,
+    /// It is for the cart page.
+    cart: bool,
+    /// It is made by a script, for a piece of a page: nothing can be added at that piece's end.
+    piece: bool,
+    /// What the buyer's browser decodes.
+    coding: Coding,
+}
+
+/// Serves a session's request.
+///
+/// # Errors
+/// What the shop or the client may do wrong; on the cart page also that it cannot be rewritten.
+pub async fn serve(
+    x: &Exchange,
+    session: &Arc<Session>,
+    buyer: &Arc<Buyer>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    let target = Target::new(request.uri().path(), request.uri().query());
+    let asked = Asked {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
+        piece: is_piece(request.headers()),
+        coding: Coding::wanted(request.headers()),
+    };
+    let request = match admit(x, session, &asked, &target, request).await? {
+        Admitted::Denied(answer) => return Ok(answer),
+        Admitted::Upgrade(request) => return forward::forward(x, request).await,
+        Admitted::Ordinary(request) => request,
+    };
+    let answer = x.pool().send(request).await?;
+    bring_back(x, session, buyer, &asked, answer)
+}
+
+enum Admitted {
+    Denied(Response<Body>),
+    Upgrade(Request<Incoming>),
+    Ordinary(Request<RequestBody>),
+}
+
+/// The request as the shop gets it, if the policy lets it pass.
+async fn admit(
+    x: &Exchange,
+    session: &Session,
+    asked: &Asked,
+    target: &Target,
+    request: Request<Incoming>,
+) -> Result<Admitted, Problem> {
+    let policy = &x.plan().shop.policy;
+    let verdict = policy.judge(&asked.method, target);
+    if let Verdict::Deny(number) = verdict {
+        return Ok(Admitted::Denied(deny(x, session, asked, number)));
+    }
+    let (mut head, body) = request.into_parts();
+    for_session(&mut head, session);
+    if verdict == Verdict::Allow {
+        let request = Request::from_parts(head, body);
+        let upgrade = super::headers::upgrade(request.headers()).is_some();
+        return if upgrade {
+            Ok(Admitted::Upgrade(request))
+        } else {
+            forward::toward_shop(x, request).map(Admitted::Ordinary)
+        };
+    }
+    let form = read_form(&head, body).await?;
+    let fields: Vec<_> = form_urlencoded::parse(&form).collect();
+    let fields = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+    if let Verdict::Deny(number) = policy.judge_form(&asked.method, target, fields) {
+        return Ok(Admitted::Denied(deny(x, session, asked, number)));
+    }
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
+    Ok(Admitted::Ordinary(forward::toward_shop_with(x, head, RequestBody::bytes(form))))
+}
+
+/// The whole of a form whose fields decide.
+async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Problem> {
+    let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let empty = http_body::Body::is_end_stream(&body);
+    // A form in a coding that is not looked into could hold the very field that is denied.
+    if !empty && !essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        return Err(Problem::new(Kind::Denied, "a form here is only taken as application/x-www-form-urlencoded"));
+    }
+    match Limited::new(body, FORM_SIZE).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Problem::new(Kind::BodyTooLarge, format!("a form of more than {FORM_SIZE} bytes, where its fields decide")))
+        }
+        Err(error) => Err(Problem::new(Kind::BadRequest, format!("the form broke off: {error}"))),
+    }
+}
+
+/// What a session's requests never carry, and what they always do.
+fn for_session(head: &mut request::Parts, session: &Session) {
+    let headers = &mut head.headers;
+    cookie::take_out(headers);
+    // The prices are read by the number format of one language: the one in which the session began.
+    if let Some(language) = &session.accept_language {
+        headers.insert(ACCEPT_LANGUAGE, language.clone());
+    }
+    if may_be_page(headers) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
+        // A 304 would show what was kept before the session began, a 206 is a piece that cannot be rewritten.
+        for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Denied: the buyer sees the cart, from where the way on is; a script is told so.
+fn deny(x: &Exchange, session: &Session, asked: &Asked, denial: usize) -> Response<Body> {
+    let rule = x.plan().shop.policy.denials.get(denial).map(|denial| denial.location.to_string());
+    let (reference, path, rule) = (session.reference, &asked.path, rule.as_deref());
+    tracing::info!(%reference, method = %asked.method, path, rule, code = Kind::Denied.code(), "denied in a punchout session");
+    let mut answer = Response::new(Body::Empty);
+    if asked.piece {
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+    } else {
+        *answer.status_mut() = StatusCode::SEE_OTHER;
+        // Checked to be a header value when the plan was made.
+        let cart = HeaderValue::from_str(&x.plan().shop.cart_address).expect("the cart's address is a header value");
+        answer.headers_mut().insert(LOCATION, cart);
+    }
+    answer.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    super::date(&mut answer);
+    answer
+}
+
+/// The shop's answer as the buyer gets it.
+fn bring_back(
+    x: &Exchange,
+    session: &Arc<Session>,
+    buyer: &Arc<Buyer>,
+    asked: &Asked,
+    answer: Response<upstream::Body>,
+) -> Result<Response<Body>, Problem> {
+    let rewritable = response_headers::rewritable(&asked.method, answer.status(), answer.headers());
+    if rewritable == Rewritable::No {
+        return forward::toward_client(answer);
+    }
+    let (mut head, body) = forward::head_toward_client(answer)?;
+    let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
+    let declared = charset::declared(&head.headers);
+    let shop_coding = match Coding::of(&head.headers) {
+        Ok(coding) => coding,
+        Err(error) if asked.cart => return Err(Problem::new(Kind::CartUnreadable, error.to_string())),
+        Err(error) => {
+            tracing::warn!(reference = %session.reference, path = asked.path, %error, "passes a page on as it is");
+            return Ok(Response::from_parts(head, Body::Shop(body)));
+        }
+    };
+    response_headers::rewrite_head(&mut head.headers, asked.coding, true);
+    response_headers::open_csp(&mut head.headers, &opening);
+    if rewritable == Rewritable::Head {
+        return Ok(Response::from_parts(head, Body::Shop(body)));
+    }
+    let (page, on_failure) = page(x, session, buyer, asked, opening);
+    let plain = coding::decode(body, shop_coding, Expansion::default());
+    let rewritten = RewritingBody::new(plain, page.settings(), declared, DEFAULT_MEMORY, on_failure);
+    Ok(Response::from_parts(head, Body::Rewritten(Box::new(coding::encode(rewritten, asked.coding)))))
+}
+
+/// What happens to one page, and what where that fails.
+fn page<'p>(
+    x: &'p Exchange,
+    session: &Arc<Session>,
+    buyer: &Arc<Buyer>,
+    asked: &Asked,
+    opening: Opening,
+) -> (Page<'p>, OnFailure) {
+    let plan = x.plan();
+    let shop = &plan.shop;
+    let cart_page = asked.cart && !asked.piece;
+    let submits = cart_page && shop.way == ReturnWay::Page;
+    let leave = Leave {
+        way: if submits { Way::Submit } else { Way::Lead },
+        // Where the cart page carries the form, the way to checkout leads there first.
+        url: if cart_page || shop.way == ReturnWay::Fresh { format!("{}return", plan.prefix) } else { shop.cart_address.clone() },
+        target: (cart_page || shop.way == ReturnWay::Fresh)
+            .then(|| hand_over::target(buyer, session).to_string()),
+        label: None,
+    };
+    let seen = Rc::new(Seen::default());
+    let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
+        let reader = Reader::new(&shop.cart);
+        // The page's own settings outlive this borrow of the plan.
+        let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
+        let readers = reader.handlers().into_iter().map(owned).collect();
+        let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
+        let closing = (session.clone(), leave.clone());
+        let end = move || {
+            let cart = reader.finish();
+            if !cart.lines.is_empty() && seen.controls.get() == 0 {
+                let reference = session.reference;
+                tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
+            }
+            hand_over::at_end_of_page(&buyer, &session, &leave, &cart)
+        };
+        let tail = move |failure: &Failure| {
+            let (session, leave) = closing;
+            tracing::warn!(reference = %session.reference, code = Kind::CartUnreadable.code(), %failure, "the cart page was cut off");
+            hand_over::closed(&leave)
+        };
+        (readers, Some(Box::new(end)), OnFailure::Close(Box::new(tail)))
+    } else {
+        let (reference, path, leave) = (session.reference, asked.path.clone(), leave.clone());
+        let tail = move |failure: &Failure| {
+            tracing::warn!(%reference, path, %failure, "passes the rest of a page on as it is");
+            leave.start_form()
+        };
+        (Vec::new(), None, OnFailure::PassThrough(Box::new(tail)))
+    };
+    let page = Page { controls: &shop.checkout, leave, hide: &[], opening, readers, end_of_body, seen };
+    (page, on_failure)
+}
+
+fn sources(hook: &Hook) -> Vec<String> {
+    hook.form_action_source().into_iter().collect()
+}
+
+/// Whether the answer may be a page: browsers say what they want.
+fn may_be_page(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-dest") {
+        // What a script fetches is often a piece of a page.
+        Some(kind) => matches!(kind.as_bytes(), b"document" | b"iframe" | b"frame" | b"empty" | b"embed" | b"object"),
+        None => headers.get(ACCEPT).is_none_or(|accept| {
+            let accept = accept.as_bytes();
+            [&b"html"[..], b"*/*"].iter().any(|kind| accept.windows(kind.len()).any(|piece| piece == *kind))
+        }),
+    }
+}
+
+/// Whether a script asks, for a piece of a page.
+fn is_piece(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_some_and(|kind| kind == "empty")
+        || headers.get("x-requested-with").is_some_and(|by| by.as_bytes().eq_ignore_ascii_case(b"XMLHttpRequest"))
+}

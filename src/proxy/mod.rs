@@ -1,0 +1,186 @@
+//! The story of one request: see [`handle`].
+
+pub mod route;
+pub mod in_session;
+pub mod forward;
+pub mod body;
+pub mod headers;
+pub mod validate;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, DATE, HeaderName, HeaderValue, SET_COOKIE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Response, request};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+pub use body::Body;
+
+use crate::config::plan::Buyer;
+use crate::exchange::Exchange;
+use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
+use crate::problem::{Kind, Problem};
+use crate::punchout::{enter, hand_over};
+use crate::session::{Session, cookie};
+use route::{Claim, OwnPage, Route, route};
+
+/// Serves one request. Never fails: a [`Problem`] becomes an answer here and nowhere else.
+pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
+    let who = Asker::of(&request);
+    match serve(&x, request).await {
+        Ok(answer) => answer,
+        Err(problem) => {
+            let (reference, code) = (x.reference(), problem.kind.code());
+            let (side, peer, detail) = (problem.kind.side(), x.peer(), &problem.detail);
+            tracing::warn!(%reference, code, ?side, %peer, "{detail}");
+            refuse(&x, &who, &problem)
+        }
+    }
+}
+
+async fn serve(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    let (mut head, body) = request.into_parts();
+    validate::validate(&mut head)?;
+    let (claim, punchout) = claim(x, &head).await;
+    match (route(x.plan(), &head, claim), punchout) {
+        (Route::Visitor, _) => forward::forward(x, Request::from_parts(head, body)).await,
+        (Route::Enter, _) => {
+            let body = read_call(x, body).await?;
+            enter::enter(x, &head, &body).await.map(own)
+        }
+        (Route::Shop, Some((session, buyer))) => {
+            in_session::serve(x, &session, &buyer, Request::from_parts(head, body)).await
+        }
+        (Route::Own(OwnPage::Return), Some((session, buyer))) => {
+            from_own_pages(&head)?;
+            hand_over::fresh(x, &session, &buyer, &head.headers).await.map(own)
+        }
+        (Route::Own(_), _) => Err(Problem::new(Kind::NoSuchPage, format!("{} is no page of ours", head.uri.path()))),
+        (Route::Over | Route::Shop, _) => Err(Problem::new(Kind::SessionOver, "the cookie's session is over")),
+    }
+}
+
+/// What the request's session cookie is worth, and the session with its buyer where it is open.
+async fn claim(x: &Exchange, head: &request::Parts) -> (Claim, Option<(Arc<Session>, Arc<Buyer>)>) {
+    let Some(id) = cookie::read(&head.headers, x.secure()) else { return (Claim::None, None) };
+    let Some(session) = x.sessions().find(id).await else { return (Claim::Over, None) };
+    x.belongs_to(&session);
+    // A buyer who was taken out of the configuration has no session either.
+    match x.plan().buyers.named(&session.buyer).cloned() {
+        Some(buyer) => (Claim::Open, Some((session, buyer))),
+        None => (Claim::Over, None),
+    }
+}
+
+/// The body of a catalog call, which is small.
+async fn read_call(x: &Exchange, body: Incoming) -> Result<Bytes, Problem> {
+    let limits = &x.plan().limits;
+    let most = x.plan().entry.body_size;
+    let whole = Limited::new(body, most).collect();
+    match tokio::time::timeout(limits.body_idle, whole).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Problem::new(Kind::BodyTooLarge, format!("the catalog call's body is over {most} bytes")))
+        }
+        Ok(Err(error)) => Err(Problem::new(Kind::BadRequest, format!("the catalog call's body broke off: {error}"))),
+        Err(_) => Err(Problem::new(Kind::RequestTimeout, "the catalog call's body did not come in time")),
+    }
+}
+
+/// Another site must not be able to send a buyer's cart on its way.
+fn from_own_pages(head: &request::Parts) -> Result<(), Problem> {
+    if !matches!(head.method, Method::GET | Method::POST) {
+        return Err(Problem::new(Kind::MethodNotAllowed, "our return page takes GET and POST"));
+    }
+    // Browsers too old to say where a request comes from are taken at their word: the cookie is all there is.
+    match head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        None | Some(b"same-origin" | b"none") => Ok(()),
+        Some(_) => Err(Problem::new(Kind::CrossSite, "the return page was called from another site")),
+    }
+}
+
+fn own(page: pages::Page) -> Response<Body> {
+    let mut answer = Response::from(page);
+    date(&mut answer);
+    answer
+}
+
+/// What is remembered of a request to tell its sender what went wrong. Four reference counts: visitors pay for it too.
+struct Asker {
+    method: Method,
+    target: Option<PathAndQuery>,
+    accept: Option<HeaderValue>,
+    language: Option<HeaderValue>,
+    /// Only of requests that carry our cookie.
+    cookies: Option<Vec<HeaderValue>>,
+}
+
+impl Asker {
+    fn of<B>(request: &Request<B>) -> Asker {
+        let headers = request.headers();
+        let ours = cookie::is_in(headers);
+        Asker {
+            method: request.method().clone(),
+            target: request.uri().path_and_query().cloned(),
+            accept: headers.get(ACCEPT).cloned(),
+            language: headers.get(ACCEPT_LANGUAGE).cloned(),
+            cookies: ours.then(|| headers.get_all(COOKIE).iter().cloned().collect()),
+        }
+    }
+
+    /// Only a GET can be repeated, and a query may hold a password.
+    fn again(&self) -> Option<&str> {
+        let target = self.target.as_ref().filter(|target| self.method == Method::GET && target.query().is_none());
+        target.map(PathAndQuery::as_str)
+    }
+}
+
+/// The answer to a request that cannot be served: what happened, what to do, the code and the reference to quote.
+fn refuse(x: &Exchange, who: &Asker, problem: &Problem) -> Response<Body> {
+    // Without randomness there is no nonce, and the page stands without its style.
+    let nonce = Nonce::random().unwrap_or_else(|_| Nonce::from_bytes([0; 16]));
+    let text = |value: &Option<HeaderValue>| value.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (accept, language, reference) = (text(&who.accept), text(&who.language), x.reference().to_string());
+    let reader = Reader {
+        language: Language::from_wish(None, language.as_deref()),
+        reference: &reference,
+        contact: x.plan().contact.as_deref(),
+        wants_json: wants_json(accept.as_deref()),
+        nonce: &nonce,
+    };
+    let links = match (problem.kind, who.again()) {
+        (Kind::SessionOver | Kind::NoSuchPage, _) => vec![Link::Shop("/")],
+        (Kind::CartRefused | Kind::CrossSite | Kind::Denied, _) => vec![Link::Cart(&x.plan().shop.cart_address)],
+        (_, Some(again)) => vec![Link::Again(again)],
+        (_, None) => Vec::new(),
+    };
+    let mut answer = own(pages::problem(problem, &reader, &links));
+    if problem.kind == Kind::SessionOver {
+        undo_sign_in(x, who, answer.headers_mut());
+    }
+    answer
+}
+
+/// After a session the browser is still signed in to the shop, with the agreed account: as a visitor it could place an
+/// order there. So its cookies for this host are taken away, as far as a server can.
+fn undo_sign_in(x: &Exchange, who: &Asker, headers: &mut HeaderMap) {
+    headers.append(SET_COOKIE, cookie::end(x.secure()));
+    for line in who.cookies.iter().flatten() {
+        for line in cookie::expire_all(line) {
+            headers.append(SET_COOKIE, line);
+        }
+    }
+    if x.secure() {
+        // Reaches cookies of any path and domain; browsers heed it over https alone.
+        headers.insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cookies\""));
+    }
+}
+
+/// Dates an answer of our own. The server does not: a shop's answer passes with the date it has, or none.
+pub fn date(answer: &mut Response<Body>) {
+    let now = httpdate::fmt_http_date(SystemTime::now());
+    answer.headers_mut().insert(DATE, HeaderValue::try_from(now).expect("an HTTP date is ASCII"));
+}

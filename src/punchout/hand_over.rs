@@ -1,0 +1,151 @@
+//! From cart to hook: the one place where it is decided whether a cart may leave, and in which form.
+//!
+//! Both ways to return come here: the cart page that was read while it streamed past ([`at_end_of_page`]), and our own
+//! return page that reads the cart anew ([`fresh`]). Where the first is in doubt, its form leads to the second, which
+//! either hands over after all or says what is wrong.
+
+use http::HeaderMap;
+
+use crate::cart::unit::How;
+use crate::cart::{Cart, read_html};
+use crate::config::plan::Buyer;
+use crate::exchange::Exchange;
+use crate::finding::{Finding, Severity, code};
+use crate::location::Target;
+use crate::pages::{self, Link, Page, Reader, texts};
+use crate::problem::{Kind, Problem};
+use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
+use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
+use crate::protocol::oci::{self, Charset};
+use crate::rewrite::controls::{Leave, RETURN_FORM};
+use crate::session::Session;
+use crate::shop::Jar;
+
+/// What a cart has become for its buyer.
+#[derive(Debug)]
+pub enum Leaving {
+    /// It may leave; the findings are for the log.
+    Ready(HandOver, Vec<Finding>),
+    /// It must not; one of the findings at least is an error.
+    Refused(Vec<Finding>),
+}
+
+/// Where this session's cart is returned to: the frame that the buyer's system asked for.
+pub fn target(buyer: &Buyer, session: &Session) -> oci::Target {
+    oci::Target::choose(buyer.form.target.as_ref(), session.entry.target.as_ref())
+}
+
+/// Brings a cart into the buyer's form, or says why it must not leave.
+pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
+    let mut findings = cart.findings.clone();
+    // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
+    if let Err(refusal) = session.hook.allowed_by(&buyer.hooks) {
+        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
+    }
+    if cart.lines.is_empty() && cart.empty {
+        findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
+    }
+    let target = target(buyer, session);
+    let charset = Charset::choose(session.entry.charset, buyer.form.charset);
+    let mut hand_over = HandOver {
+        hook: Some(session.hook.clone()),
+        hook_query: buyer.form.hook_query,
+        control: control_fields(&session.entry.echo, buyer.form.sap_fields, &target),
+        inputs: Vec::new(),
+        charset,
+        target,
+    };
+    let units = |word: Option<&str>| match buyer.units.find(word.unwrap_or_default()) {
+        (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
+        (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
+        (None, _) => UnitFound::Unknown,
+    };
+    let surroundings = Surroundings {
+        parameters: &session.entry.parameters,
+        units: &units,
+        charset,
+        control_fields: hand_over.control_count(),
+    };
+    let mapped = map(&buyer.mapping, cart, &surroundings);
+    findings.extend(mapped.findings.iter().cloned());
+    if Finding::any_error(&findings) {
+        return Leaving::Refused(findings);
+    }
+    hand_over.inputs = mapped.inputs();
+    Leaving::Ready(hand_over, findings)
+}
+
+/// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it
+/// leads to our return page, which says why.
+pub fn at_end_of_page(buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
+    match prepare(buyer, session, cart) {
+        Leaving::Ready(hand_over, findings) => {
+            log(session, cart, &findings, "the cart page carries its hand-over form");
+            form_html(&hand_over, RETURN_FORM)
+        }
+        Leaving::Refused(findings) => {
+            log(session, cart, &findings, "the cart on this page must not leave as it is");
+            closed(leave)
+        }
+    }
+}
+
+/// The form at the end of a cart page that could not be read to its end.
+pub fn closed(leave: &Leave) -> String {
+    leave.form(RETURN_FORM)
+}
+
+/// Our return page: reads the cart with the buyer's cookies and hands it over, or says why not.
+///
+/// # Errors
+/// What the shop may answer instead of its cart page.
+pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
+    let plan = x.plan();
+    let mut visit = super::visit(x, headers, session.accept_language.clone(), Jar::from_browser(headers))?;
+    let seen = visit.open(&plan.shop.cart_address).await?;
+    let ended = Target::new(seen.url.path(), seen.url.query());
+    if !seen.status.is_success() || !plan.shop.cart_pages.iter().any(|page| page.matches(&ended)) {
+        return Err(Problem::new(Kind::CartUnreadable, format!("instead of the cart page, {}", seen.describe())));
+    }
+    let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    let nonce = super::nonce()?;
+    let language = session.language();
+    let mut page = match prepare(buyer, session, &cart) {
+        Leaving::Ready(hand_over, findings) => {
+            log(session, &cart, &findings, "hands the cart over");
+            let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
+            // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
+            let by_itself = !session.hook.is_sap_event();
+            pages::hand_over(&form, &nonce, by_itself, language)
+        }
+        Leaving::Refused(findings) => {
+            log(session, &cart, &findings, "refuses to hand the cart over");
+            let reference = session.reference.to_string();
+            let contact = plan.contact.as_deref();
+            let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
+            let names: Vec<&str> = cart.lines.iter().map(|line| line.name.as_str()).collect();
+            pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
+        }
+    };
+    for cookie in visit.jar().set_cookies() {
+        page.headers.append(http::header::SET_COOKIE, cookie.clone());
+    }
+    Ok(page)
+}
+
+fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
+    let (reference, buyer, lines) = (session.reference, &session.buyer, cart.lines.len());
+    if Finding::any_error(findings) {
+        tracing::warn!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+    } else {
+        tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+    }
+    for finding in findings {
+        let (code, line, detail) = (finding.code, finding.line, &finding.detail);
+        match finding.severity {
+            Severity::Error => tracing::warn!(%reference, code, line, "{detail}"),
+            Severity::Warning => tracing::info!(%reference, code, line, "{detail}"),
+            Severity::Info => tracing::debug!(%reference, code, line, "{detail}"),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The shop's answer on its way back to a buyer in a session.
+//!
+//! ```text
+//! shop's body -> coding::decode -> body::RewritingBody(page's settings) -> coding::encode -> buyer
+//! shop's head -> response_headers::rewritable -> response_headers::rewrite_head, csp::Opening
+//! ```
+//!
+//! Nothing here waits for a whole page: one frame goes out for every frame that comes in, so the buyer's pace is the
+//! shop's pace and memory is bounded by a frame. Visitors never come here.
+
+pub mod body;
+pub mod charset;
+pub mod coding;
+pub mod controls;
+pub mod csp;
+pub mod page;
+pub mod response_headers;
+#[cfg(test)]
+mod scripted;

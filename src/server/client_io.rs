@@ -1,0 +1,82 @@
+//! The client's socket: tells when bytes come, and ends a client that takes none.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::activity::Activity;
+use super::worker::Seat;
+
+/// A client's connection, plain or encrypted.
+#[derive(Debug)]
+pub(super) struct ClientIo<T> {
+    io: T,
+    activity: Arc<Activity>,
+    write_idle: Duration,
+    /// Runs while a write waits: no timer for clients that keep up.
+    stall: Option<Pin<Box<Sleep>>>,
+    _seat: Seat,
+}
+
+impl<T> ClientIo<T> {
+    pub(super) fn new(io: T, activity: Arc<Activity>, write_idle: Duration, seat: Seat) -> Self {
+        ClientIo { io, activity, write_idle, stall: None, _seat: seat }
+    }
+
+    fn watch<R>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if wrote.is_ready() {
+            self.stall = None;
+            return wrote;
+        }
+        let write_idle = self.write_idle;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(write_idle)));
+        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for ClientIo<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let client = self.get_mut();
+        let before = buf.filled().len();
+        let read = Pin::new(&mut client.io).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            client.activity.received();
+        }
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for ClientIo<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let client = self.get_mut();
+        let wrote = Pin::new(&mut client.io).poll_write(cx, buf);
+        client.watch(cx, wrote)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let client = self.get_mut();
+        let wrote = Pin::new(&mut client.io).poll_write_vectored(cx, bufs);
+        client.watch(cx, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

@@ -1,0 +1,122 @@
+//! Listeners and workers.
+//!
+//! One acceptor hands each new connection to the worker with the fewest open ones; it stays there. A worker is one
+//! thread with a runtime of its own, its own connections to the shop, and nothing to lock.
+
+mod accept;
+mod activity;
+mod client_io;
+mod connection;
+mod drain;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::Semaphore;
+
+pub use crate::config::Limits;
+
+use crate::config::Plans;
+use crate::session::store::Store;
+use crate::upstream::Live;
+use drain::Drain;
+
+/// Connections that the kernel holds for us until we accept them.
+const BACKLOG: i32 = 4096;
+
+/// A running proxy. Dropped, it stops at once: connections are cut.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    drain: Arc<Drain>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Listens and serves `plans`' current plan, and every later one from the next request on. The listeners, the
+/// number of workers and the cap on connections stay what they were at the start; a connection keeps the time limits
+/// that it was accepted with.
+///
+/// # Errors
+/// When an address cannot be listened on, or a thread or runtime cannot be made.
+pub fn run(plans: &Plans) -> io::Result<Running> {
+    let plan = plans.load_full();
+    let sessions = Store::in_memory(plan.session.most);
+    let listeners =
+        plan.listen.iter().map(|&address| accept::listen(address, BACKLOG)).collect::<io::Result<Vec<_>>>()?;
+    let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let drain = Arc::new(Drain::new());
+    let live = Live::new(plan.pool.max_live);
+    let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
+    let mut seats = Vec::new();
+    for number in 0..plan.workers.max(1) {
+        let (desk, thread) = worker::start(number, plans.clone(), sessions.clone(), live.clone(), drain.clone())?;
+        seats.push(desk);
+        running.threads.push(thread);
+    }
+    let open = Arc::new(Semaphore::new(plan.limits.connections));
+    running.threads.push(accept::start(listeners, seats, open, drain)?);
+    Ok(running)
+}
+
+impl Running {
+    /// Where clients reach us; with the port that was taken where the plan said 0.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Begins to stop: no new connection, answers under way are finished, for `Limits::drain` at most. Returns at once.
+    pub fn stop(&self) {
+        self.drain.begin();
+    }
+
+    /// Stops, and waits until everything has ended.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        let threads = std::mem::take(&mut self.threads);
+        // Only a panic of the joining task itself could fail here, and joining does not panic.
+        let _ = tokio::task::spawn_blocking(move || join(threads)).await;
+    }
+
+    /// Waits, without a runtime, until somebody has called [`Running::stop`] and everything has ended.
+    pub fn join(mut self) {
+        join(std::mem::take(&mut self.threads));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.drain.cut();
+    }
+}
+
+/// Runs a future on a thread with a single-threaded runtime of its own; returns once the runtime stands.
+fn on_thread<F: Future<Output = ()>>(
+    name: String,
+    begin: impl FnOnce() -> F + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    // The runtime cannot leave its thread, so it is made there.
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default()) {
+            Ok(runtime) => {
+                let _ = tell.send(Ok(()));
+                runtime.block_on(async { begin().await });
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+            }
+        }
+    })?;
+    told.recv().unwrap_or_else(|_| Err(io::Error::other("a thread ended as it began"))).map(|()| thread)
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a worker ended by a panic");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! One thread, its runtime and its connections.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
+
+use super::connection;
+use super::drain::Drain;
+use crate::config::Plans;
+use crate::exchange::Shop;
+use crate::session::store::Store;
+use crate::upstream::{Live, Pool};
+
+/// Where the acceptor lays down connections for a worker.
+pub(super) struct Desk {
+    arrivals: mpsc::UnboundedSender<Arrival>,
+    load: Arc<Load>,
+}
+
+/// A connection on its way to a worker.
+pub(super) struct Arrival {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) seat: Seat,
+}
+
+/// Open connections of one worker.
+#[derive(Debug)]
+struct Load {
+    open: AtomicUsize,
+    /// Told when the last one has ended.
+    empty: Notify,
+}
+
+/// A connection's place in the counts. Travels with the socket, also into a tunnel.
+#[derive(Debug)]
+pub(super) struct Seat {
+    load: Arc<Load>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Desk {
+    pub(super) fn load(&self) -> usize {
+        self.load.open.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn hand_over(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        self.load.open.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat { load: self.load.clone(), _permit: permit };
+        // A worker that has ended takes nothing: the connection is closed by dropping it here.
+        let _ = self.arrivals.send(Arrival { stream, peer, seat });
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.load.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.load.empty.notify_waiters();
+        }
+    }
+}
+
+/// What a worker's connections share.
+pub(super) struct Worker {
+    plans: Plans,
+    live: Arc<Live>,
+    sessions: Store,
+    shop: RefCell<Rc<Shop>>,
+    pub(super) drain: Arc<Drain>,
+}
+
+impl Worker {
+    fn new(plans: Plans, sessions: Store, live: Arc<Live>, drain: Arc<Drain>) -> Rc<Self> {
+        let plan = plans.load_full();
+        let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), live.clone());
+        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions: sessions.clone() }));
+        Rc::new(Worker { plans, live, sessions, shop, drain })
+    }
+
+    /// The plan in force and a pool that fits it. Connections survive a reload that does not concern them.
+    pub(super) fn shop(&self) -> Rc<Shop> {
+        let plan = self.plans.load();
+        let mut shop = self.shop.borrow_mut();
+        if !Arc::ptr_eq(&plan, &shop.plan) {
+            let pool = if *shop.pool.origin() == plan.origin && *shop.pool.limits() == plan.pool {
+                shop.pool.clone()
+            } else {
+                self.live.set_max(plan.pool.max_live);
+                Pool::new(plan.origin.clone(), plan.pool.clone(), self.live.clone())
+            };
+            *shop = Rc::new(Shop { plan: plan.clone(), pool, sessions: self.sessions.clone() });
+        }
+        shop.clone()
+    }
+}
+
+/// Starts worker `number`.
+pub(super) fn start(
+    number: usize,
+    plans: Plans,
+    sessions: Store,
+    live: Arc<Live>,
+    drain: Arc<Drain>,
+) -> io::Result<(Desk, JoinHandle<()>)> {
+    let (arrivals, desk) = mpsc::unbounded_channel();
+    let load = Arc::new(Load { open: AtomicUsize::new(0), empty: Notify::new() });
+    let served = load.clone();
+    let thread = super::on_thread(format!("worker-{number}"), move || async move {
+        serve(desk, Worker::new(plans, sessions, live, drain), served).await;
+    })?;
+    Ok((Desk { arrivals, load }, thread))
+}
+
+async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, load: Arc<Load>) {
+    let drain = worker.drain.clone();
+    let arrive = async {
+        while let Some(arrival) = desk.recv().await {
+            tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
+        }
+    };
+    tokio::select! {
+        () = arrive => {}
+        () = drain.begun() => {}
+    }
+    // What was accepted before the end began is served like the rest.
+    while let Ok(arrival) = desk.try_recv() {
+        tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
+    }
+    drop(desk);
+    let limit = worker.plans.load().limits.drain;
+    tokio::select! {
+        drained = timeout(limit, empty(&load)) => if drained.is_err() {
+            tracing::warn!(open = load.open.load(Ordering::Relaxed), "connections cut after {limit:?} of draining");
+        },
+        () = drain.cut_off() => {}
+    }
+}
+
+async fn empty(load: &Load) {
+    loop {
+        let empty = load.empty.notified();
+        if load.open.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        empty.await;
+    }
+}

@@ -1,0 +1,80 @@
+//! The secret that ties a browser to its session, and the reference that people quote.
+
+use std::fmt;
+
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+
+/// 128 random bits in a cookie. Whoever has it is the buyer, so it is never shown, logged or put in an address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// A fresh one from the operating system's generator.
+    pub fn random() -> Self {
+        SessionId(random())
+    }
+
+    /// Reads a cookie's value; `None` for anything that [`SessionId::to_cookie`] never writes.
+    pub fn from_cookie(value: &str) -> Option<Self> {
+        BASE64URL_NOPAD.decode(value.as_bytes()).ok()?.try_into().ok().map(SessionId)
+    }
+
+    /// The cookie's value: 22 characters that need no quoting.
+    pub fn to_cookie(self) -> String {
+        BASE64URL_NOPAD.encode(&self.0)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+/// What stands on a problem page and in the log beside it: eight characters that can be read over the telephone. It opens
+/// nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Reference([u8; 5]);
+
+impl Reference {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Reference(random())
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE32_NOPAD.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Without randomness there is no safe session: better no service than guessable ids.
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_its_cookie_and_nothing_else_is_one() {
+        let id = SessionId::random();
+        assert_eq!(SessionId::from_cookie(&id.to_cookie()), Some(id));
+        assert_eq!(id.to_cookie().len(), 22);
+        for value in ["", "x", &"A".repeat(21), &"A".repeat(23), "AAAAAAAAAAAAAAAAAAAAA=", &format!("{} ", id.to_cookie())] {
+            assert_eq!(SessionId::from_cookie(value), None, "{value}");
+        }
+        assert!(!format!("{id:?}").contains(&id.to_cookie()));
+        assert_eq!(Reference::random().to_string().len(), 8);
+    }
+}

@@ -1,0 +1,24 @@
+//! A login at the shop.
+
+use crate::secret::Secret;
+
+/// An account that the shop knows: whom we sign in as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What the shop's sign-in page calls user name, customer number or e-mail address.
+    pub username: String,
+    /// Never logged.
+    pub password: Secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_prints_without_its_password() {
+        let account = Account { username: "acme-1".into(), password: Secret::new("hunter2") };
+        let printed = format!("{account:?} {account:#?}");
+        assert!(printed.contains("acme-1") && !printed.contains("hunter2"), "{printed}");
+    }
+}

@@ -1,0 +1,24 @@
+//! What we do at the shop on a buyer's behalf: open a page, fill in its form, send it, and see what came of it.
+//!
+//! A [`Visit`] is one browser's stay, with its cookies in a [`Jar`]. A [`Step`] is what a person does on one page: the
+//! small language in which signing in is written, and emptying and filling a cart later. [`sign_in`] takes that step
+//! and judges whether the shop let us in.
+
+mod account;
+mod charset;
+mod cookie_date;
+mod form;
+mod form_reader;
+mod jar;
+mod page;
+mod sign_in;
+mod step;
+mod visit;
+
+pub use account::Account;
+pub use form::{FilledForm, Form, FormChoice, FormMissing, Press};
+pub use jar::Jar;
+pub use page::Page;
+pub use sign_in::{SignIn, SignInSource, SignedIn, SuccessSource, sign_in};
+pub use step::{Format, Step, StepSource, Template, Values};
+pub use visit::{Browser, Visit, VisitLimits};

@@ -1,0 +1,125 @@
+//! Opening a connection to the shop: resolve anew, try every address, TLS where the origin asks for it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use url::Host;
+
+use super::Origin;
+
+/// What is done to a TCP connection before HTTP is spoken on it.
+#[derive(Clone)]
+pub(super) enum Connector {
+    Plain,
+    Tls { connector: TlsConnector, name: ServerName<'static> },
+}
+
+impl Connector {
+    /// TLS with the machine's root certificates.
+    pub(super) fn tls(host: &Host<&str>) -> Result<Self, String> {
+        let mut roots = rustls::RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            return Err(match found.errors.first() {
+                Some(error) => format!("the machine's root certificates cannot be read: {error}"),
+                None => "this machine has no root certificates (package ca-certificates)".into(),
+            });
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = match host {
+            Host::Domain(name) => ServerName::try_from((*name).to_owned()).map_err(|error| error.to_string())?,
+            Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
+            Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
+        };
+        Ok(Connector::Tls { connector: TlsConnector::from(Arc::new(config)), name })
+    }
+}
+
+/// A connection to the shop, encrypted or not.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// TLS; boxed, for its state is a thousand bytes and more.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Opens a connection. The name is resolved each time, so that a shop that moved is found.
+///
+/// # Errors
+/// The last address's error when none answers.
+pub(super) async fn connect(origin: &Origin) -> io::Result<Stream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the shop's name has no address");
+    for address in lookup_host((origin.host(), origin.port())).await? {
+        let tcp = match TcpStream::connect(address).await {
+            Ok(tcp) => tcp,
+            Err(error) => {
+                last = error;
+                continue;
+            }
+        };
+        tcp.set_nodelay(true)?;
+        return match &origin.connector {
+            Connector::Plain => Ok(Stream::Tcp(tcp)),
+            Connector::Tls { connector, name } => {
+                connector.connect(name.clone(), tcp).await.map(|tls| Stream::Tls(Box::new(tls)))
+            }
+        };
+    }
+    Err(last)
+}
+
+macro_rules! each {
+    ($stream:expr, $inner:ident => $do:expr) => {
+        match $stream {
+            Stream::Tcp($inner) => $do,
+            Stream::Tls($inner) => $do,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        each!(self, stream => stream.is_write_vectored())
+    }
+}
