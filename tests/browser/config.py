@@ -39,7 +39,7 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", shop=None, s
     tables = {
         "shop": {"origin": origin, **(shop or {"preset": "django-oscar"})},
         "shop.sign_in": sign_in or {},
-        "shop.cart": {"return": way, "default_currency": "NOK", **(cart or {})},
+        "shop.cart": {"return": way, "currency": "NOK", **(cart or {})},
         "[buyer]": {
             "name": "acme",
             "username": USERNAME,

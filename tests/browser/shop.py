@@ -36,6 +36,8 @@ class Shop(Process):
             for table in tables:
                 if table.startswith(("basket_", "order_", "payment_")) or table == "django_session":
                     database.execute(f'DELETE FROM "{table}"')
+                    # Numbers from 1 again: they are printed on pages.
+                    database.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
 
     def basket(self):
         """The lines of all open baskets: (product number, quantity)."""

@@ -52,9 +52,11 @@ $arrived = [
     'post' => $_POST,
     'raw' => file_get_contents('php://input'),
 ];
+// A form in another charset is not UTF-8 once decoded; `raw` has its bytes, percent-encoded.
+$flags = JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR;
 $keep = getenv('HOOK_KEEP');
 $number = count(glob("$keep/*.json")) + 1;
-file_put_contents("$keep/$number.json.part", json_encode($arrived, JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR));
+file_put_contents("$keep/$number.json.part", json_encode($arrived, $flags));
 rename("$keep/$number.json.part", "$keep/$number.json");
 
 echo '<!doctype html><meta charset="utf-8"><title>Cart received</title><h1 id="received">Cart received</h1><table border="1">';
