@@ -158,9 +158,14 @@ impl Typing<'_> {
         if texts.price.is_none() && texts.total.is_none() {
             self.error(code::PRICE_MISSING, &format!("{name:?} has neither a price nor a total"));
         }
+        // What cannot be read has been reported; what would follow from it says nothing new.
+        if price.is_some() != texts.price.is_some() || total.is_some() != texts.total.is_some() {
+            return None;
+        }
+        let quantity = quantity?;
+        let unit_price = self.settled(price, quantity, total)?;
         let beside = [price, total].map(|amount| amount.and_then(|amount| amount.currency));
         let currency = self.currency(texts.currency.as_ref(), beside);
-        let (quantity, unit_price) = (quantity?, self.settled(price, quantity?, total)?);
         let text = |found: Option<Found>| found.map(|found| found.text);
         Some(Line {
             name,

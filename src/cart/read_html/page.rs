@@ -285,8 +285,11 @@ impl Text {
         if self.value.len() + chunk.as_str().len() <= MAX_VALUE_BYTES {
             self.value.push_str(chunk.as_str());
         } else {
-            let room = MAX_VALUE_BYTES.saturating_sub(self.value.len());
-            self.value.push_str(&chunk.as_str()[..chunk.as_str().floor_char_boundary(room)]);
+            let mut room = MAX_VALUE_BYTES.saturating_sub(self.value.len()).min(chunk.as_str().len());
+            while !chunk.as_str().is_char_boundary(room) {
+                room -= 1;
+            }
+            self.value.push_str(&chunk.as_str()[..room]);
             self.cut = true;
         }
         let added = self.value.len() - before;
