@@ -1,6 +1,8 @@
 //! Carts read from pages in the shapes of real shops: `fixtures/pages/<shop>/` holds `rules.toml` (the keys of
 //! `[shop.cart]`), `cart.html` (as bytes) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

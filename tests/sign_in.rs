@@ -1,5 +1,7 @@
 //! Signing in, over real sockets, to shops in the shapes of those that were observed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod scripted_shop;
 
 use std::cell::Cell;

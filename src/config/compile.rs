@@ -204,6 +204,7 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
         head_fields: limits.head_fields.unwrap_or(usual.head_fields),
         head_time: or(limits.head_time, usual.head_time),
         idle: or(limits.idle_time, usual.idle),
+        buffers_idle: usual.buffers_idle,
         body_idle: or(limits.body_time, usual.body_idle),
         body_size: limits.body.map_or(usual.body_size, |size| size.0),
         write_idle: or(limits.write_time, usual.write_idle),
