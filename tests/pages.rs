@@ -1,6 +1,9 @@
 //! Carts read from pages in the shapes of real shops: `fixtures/pages/<shop>/` holds `rules.toml` (the keys of
 //! `[shop.cart]`), `cart.html` (as bytes) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
 
+// Free in tests; clippy takes the functions beside #[test] for other code.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
