@@ -1,11 +1,11 @@
 //! What is in the basket, as typed values, whatever it was read from.
 //!
-//! * [`line`]: the values.
+//! * [`mod@line`]: the values.
 //! * [`price`], [`currency`]: money as shops print it, to [`rust_decimal::Decimal`] and ISO 4217.
 //! * [`settle`]: which unit price is meant when the printed one is rounded.
-//! * [`unit`]: the shop's word for a unit, to the code the buyer maintains.
+//! * [`mod@unit`]: the shop's word for a unit, to the code the buyer maintains.
 //! * [`rules`]: where the values stand on a page: compiled selectors.
-//! * [`read_html`]: a page in pieces, to lines. [`implied_ends`] closes what the shop left open.
+//! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
 pub mod currency;
 mod implied_ends;

@@ -2,7 +2,7 @@
 //!
 //! [`Reader::handlers`] go into the rewriter that the page passes through anyway; they change nothing on it. One element
 //! handler for each distinct selector, text handlers only where text is read. Whatever the rewriter hands over is raw:
-//! text in pieces, entities undecoded, elements without end tags still open ([`super::implied_ends`]).
+//! text in pieces, entities undecoded, elements without end tags still open (`implied_ends`).
 //!
 //! Values stay texts until the page has ended ([`Reader::finish`]): only then is it known how the shop prints numbers.
 
