@@ -123,10 +123,18 @@ fn is_ours(name: &str) -> bool {
             .contains(&name)
 }
 
-/// Removes fields by which frameworks let a request name another path than its own (IIS, Symfony, Zend): with them a
-/// buyer could reach a denied path under an innocent one. For requests within a session; no browser sends them.
-pub fn strip_path_overrides(headers: &mut HeaderMap) {
-    for name in ["x-original-url", "x-rewrite-url", "x-original-uri"] {
+/// Removes fields by which frameworks let a request name another path or method than its own (IIS, Symfony, Zend, Rails):
+/// with them a buyer could reach a denied path under an innocent one. For requests within a session; no browser sends
+/// them.
+pub fn strip_overrides(headers: &mut HeaderMap) {
+    for name in [
+        "x-original-url",
+        "x-rewrite-url",
+        "x-original-uri",
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+    ] {
         headers.remove(name);
     }
 }
@@ -250,8 +258,9 @@ mod tests {
 
     #[test]
     fn a_request_cannot_name_another_path_beside_its_own() {
-        let mut headers = map(&[("x-original-url", "/checkout"), ("x-rewrite-url", "/checkout"), ("accept", "*/*")]);
-        strip_path_overrides(&mut headers);
+        let mut headers =
+            map(&[("x-original-url", "/checkout"), ("x-http-method-override", "POST"), ("accept", "*/*")]);
+        strip_overrides(&mut headers);
         assert_eq!(names(&headers), ["accept"]);
     }
 

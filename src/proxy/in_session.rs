@@ -144,6 +144,7 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Probl
 fn for_session(head: &mut request::Parts, session: &Session) {
     let headers = &mut head.headers;
     cookie::take_out(headers);
+    super::headers::strip_overrides(headers);
     // The prices are read by the number format of one language: the one in which the session began.
     if let Some(language) = &session.accept_language {
         headers.insert(ACCEPT_LANGUAGE, language.clone());
@@ -267,8 +268,9 @@ fn page<'p>(
     (page, on_failure)
 }
 
+/// Where a page's forms may lead: our own pages, and the hook.
 fn sources(hook: &Hook) -> Vec<String> {
-    hook.form_action_source().into_iter().collect()
+    std::iter::once("'self'".to_owned()).chain(hook.form_action_source()).collect()
 }
 
 /// Whether the answer may be a page: browsers say what they want.

@@ -18,7 +18,7 @@ use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
-use crate::session::Session;
+use crate::session::{Session, cookie};
 use crate::shop::Jar;
 
 /// What a cart has become for its buyer.
@@ -101,7 +101,9 @@ pub fn closed(leave: &Leave) -> String {
 /// What the shop may answer instead of its cart page.
 pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
     let plan = x.plan();
-    let mut visit = super::visit(x, headers, session.accept_language.clone(), Jar::from_browser(headers))?;
+    let mut headers = headers.clone();
+    cookie::take_out(&mut headers);
+    let mut visit = super::visit(x, &headers, session.accept_language.clone(), Jar::from_browser(&headers))?;
     let seen = visit.open(&plan.shop.cart_address).await?;
     let ended = Target::new(seen.url.path(), seen.url.query());
     if !seen.status.is_success() || !plan.shop.cart_pages.iter().any(|page| page.matches(&ended)) {

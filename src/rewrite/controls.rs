@@ -97,7 +97,8 @@ impl Controls {
             let parts = split_list(selector);
             let inner: Vec<String> =
                 parts.iter().map(|part| format!("{part} a, {part} button, {part} input")).collect();
-            controls.inner.push(compile(&inner.join(", "))?);
+            let inner = inner.join(", ").parse().map_err(|why| BadSelector { selector: selector.to_owned(), why });
+            controls.inner.push(inner?);
         }
         Ok(controls)
     }
