@@ -46,7 +46,7 @@ pub struct Rules {
     pub(super) currency_default: Option<String>,
     pub(super) numbers: NumberFormat,
     pub(super) max_lines: usize,
-    /// Element names in selectors that count siblings or ask for a parent: unreliable where end tags are missing.
+    /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
     pub(super) positional: Vec<String>,
     warnings: Vec<RuleError>,
 }
@@ -70,7 +70,18 @@ pub(super) struct Place {
     pub(super) pattern: Option<Regex>,
     pub(super) default: Option<String>,
     pub(super) numbers: Option<NumberFormat>,
-    pub(super) keep_spaces: bool,
+    pub(super) spaces: Spaces,
+}
+
+/// What happens to the spaces of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spaces {
+    /// Runs are one space.
+    Fold,
+    /// Item numbers.
+    Keep,
+    /// Amounts: line feeds stay, because they never group digits.
+    Lines,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +210,7 @@ enum Kind {
     Words,
     /// Item numbers: trimmed only.
     Number,
-    /// Amounts and quantities: line feeds stay, because they never group digits.
+    /// Amounts and quantities.
     Amount,
     /// `href` of the element.
     Link,
@@ -264,7 +275,9 @@ impl Compiler {
                         hint: Some("leave tbody out, with a space in place of the two >"),
                     });
                 }
-                self.positional.extend(selector::positional_names(written));
+                if field != "empty" {
+                    self.positional.extend(selector::positional_names(written));
+                }
                 Some(parsed)
             }
             Err(error) => {
@@ -313,7 +326,11 @@ impl Compiler {
             pattern: self.pattern(field, long.pattern),
             default: long.default,
             numbers: self.numbers(field, long.numbers),
-            keep_spaces: long.keep_spaces || kind != Kind::Words,
+            spaces: match kind {
+                Kind::Amount => Spaces::Lines,
+                Kind::Words if !long.keep_spaces => Spaces::Fold,
+                Kind::Words | Kind::Number | Kind::Link => Spaces::Keep,
+            },
         })
     }
 

@@ -81,7 +81,10 @@ fn round_trip(demo: &Demo, proxy: &str) -> Result<ExitCode, String> {
 }
 
 fn wait(demo: &Demo, proxy: &str) -> Result<ExitCode, String> {
-    println!("Procurement system   {}/      <- begin here: press \"punch out\", shop, press checkout", demo.procurement_url());
+    println!(
+        "Procurement system   {}/      <- begin here: press \"punch out\", shop, press checkout",
+        demo.procurement_url()
+    );
     println!("The shop, proxied    {proxy}/      as every visitor gets it");
     println!("The shop itself      {}/      as it stands behind the proxy", demo.shop_url());
     println!("Ctrl-C ends it.");

@@ -122,15 +122,21 @@ fn public(file: &File, notes: &mut Notes<'_>) -> Option<Public> {
 fn prefix(file: &File, notes: &mut Notes<'_>) -> String {
     let prefix = file.prefix.as_deref().unwrap_or("/_punchout/");
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
-    if prefix.len() < 3 || !prefix.starts_with('/') || !prefix.ends_with('/') || prefix.contains("//") || !plain(prefix) {
+    if prefix.len() < 3 || !prefix.starts_with('/') || !prefix.ends_with('/') || prefix.contains("//") || !plain(prefix)
+    {
         notes.fault("prefix", format!("`{prefix}` is not a path such as \"/_punchout/\", with a slash at both ends"));
     }
     prefix.to_owned()
 }
 
 fn origin(file: &File, notes: &mut Notes<'_>) -> Option<Origin> {
-    let text = notes.need("shop.origin", file.shop.origin.as_ref(), "where the shop listens, such as \"http://127.0.0.1:3000\"")?;
-    let url = notes.take("shop.origin", Url::parse(text).map_err(|error| format!("`{text}` is not an address: {error}")))?;
+    let text = notes.need(
+        "shop.origin",
+        file.shop.origin.as_ref(),
+        "where the shop listens, such as \"http://127.0.0.1:3000\"",
+    )?;
+    let url =
+        notes.take("shop.origin", Url::parse(text).map_err(|error| format!("`{text}` is not an address: {error}")))?;
     notes.take("shop.origin", Origin::from_url(&url))
 }
 
@@ -198,6 +204,7 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
         head_fields: limits.head_fields.unwrap_or(usual.head_fields),
         head_time: or(limits.head_time, usual.head_time),
         idle: or(limits.idle_time, usual.idle),
+        buffers_idle: usual.buffers_idle,
         body_idle: or(limits.body_time, usual.body_idle),
         body_size: limits.body.map_or(usual.body_size, |size| size.0),
         write_idle: or(limits.write_time, usual.write_idle),

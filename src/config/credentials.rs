@@ -25,8 +25,11 @@ impl Password {
             return Ok(Password::Clear(secret.as_bytes().into()));
         }
         match PasswordHash::new(secret) {
-            Ok(_) => Ok(Password::Hash(secret.to_owned())),
-            Err(error) => Err(format!("this is not an argon2 hash as `punchout-proxy hash-password` prints it ({error})")),
+            Ok(hash) if hash.salt.is_some() && hash.hash.is_some() => Ok(Password::Hash(secret.to_owned())),
+            Ok(_) => Err("this argon2 hash is cut off: its salt or its hash is missing".to_owned()),
+            Err(error) => {
+                Err(format!("this is not an argon2 hash as `punchout-proxy hash-password` prints it ({error})"))
+            }
         }
     }
 
@@ -34,15 +37,17 @@ impl Password {
     pub fn is(&self, given: &[u8]) -> bool {
         match self {
             Password::Clear(password) => password.ct_eq(given).into(),
-            Password::Hash(hash) => PasswordHash::new(hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(given, &hash).is_ok()),
+            Password::Hash(hash) => {
+                PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(given, &hash).is_ok())
+            }
         }
     }
 
     /// What to ask where there is no such buyer, so that the answer takes as long as for a wrong password.
     pub fn nobody() -> Self {
         // A hash of random bytes that were thrown away, at the cost that `hash` uses.
-        const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$qBYIDvY9wS8VdSbfcxOhuA$O7cjwGkGIPZP1AGvRWGnfIbL6aPRZ5dSzEKFCpFVVzI";
+        const NOBODY: &str =
+            "$argon2id$v=19$m=19456,t=2,p=1$qBYIDvY9wS8VdSbfcxOhuA$O7cjwGkGIPZP1AGvRWGnfIbL6aPRZ5dSzEKFCpFVVzI";
         Password::Hash(NOBODY.to_owned())
     }
 }

@@ -374,11 +374,11 @@ pub struct Time(pub Duration);
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let told = |error| serde::de::Error::custom(format!("`{text}` is not a time such as \"30s\" or \"5m\": {error}"));
+        let told =
+            |error| serde::de::Error::custom(format!("`{text}` is not a time such as \"30s\" or \"5m\": {error}"));
         humantime::parse_duration(&text).map(Time).map_err(told)
     }
 }
-
 
 /// A number of bytes: `"64KiB"`, `"2MiB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -391,4 +391,3 @@ impl<'de> Deserialize<'de> for Size {
         text.parse::<bytesize::ByteSize>().map(|size| Size(size.as_u64())).map_err(told)
     }
 }
-

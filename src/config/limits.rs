@@ -17,6 +17,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a connection may lie idle between requests.
     pub idle: Duration,
+    /// How long a connection may lie idle before its buffers are given back; it stays open.
+    pub buffers_idle: Duration,
     /// Longest pause within a request body.
     pub body_idle: Duration,
     /// Bytes of a request body that is passed on to the shop. `u64::MAX`: as much as the shop takes.
@@ -39,6 +41,7 @@ impl Default for Limits {
             head_fields: 100,
             head_time: Duration::from_secs(20),
             idle: Duration::from_secs(75),
+            buffers_idle: Duration::from_secs(5),
             body_idle: Duration::from_secs(30),
             body_size: u64::MAX,
             write_idle: Duration::from_secs(60),

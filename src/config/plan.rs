@@ -10,8 +10,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::credentials::Password;
-use super::limits::Limits;
 use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
+use super::limits::Limits;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::location::Location;
@@ -25,7 +25,7 @@ use crate::upstream::{Origin, PoolLimits};
 pub type Plans = Arc<ArcSwap<Plan>>;
 
 /// The whole of what this program will do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Where to listen.
     pub listen: Vec<SocketAddr>,
@@ -65,7 +65,7 @@ pub struct Public {
 }
 
 /// What is known of the shop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shop {
     /// The address a session starts on: path and query.
     pub start: String,
@@ -92,7 +92,7 @@ pub struct Shop {
 }
 
 /// How a catalog call is recognised.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// Addresses that take one by POST, beside our own.
     pub locations: Vec<Location>,
@@ -157,7 +157,7 @@ pub struct FormStyle {
 }
 
 /// All customers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Buyers(Vec<Arc<Buyer>>);
 
 impl Buyers {

@@ -31,7 +31,8 @@ pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<
     let wanted = headers::upgrade(request.headers());
     let request = toward_shop(exchange, request)?;
     match wanted {
-        Some(protocol) => forward_upgrade(exchange, request, protocol).await,
+        // Boxed, for its size would otherwise be that of every client's idle connection.
+        Some(protocol) => Box::pin(forward_upgrade(exchange, request, protocol)).await,
         None => toward_client(exchange.pool().send(request).await?),
     }
 }

@@ -225,7 +225,7 @@ mod tests {
             ("x-real-ip", "10.0.0.1"),
             ("forwarded", "for=10.0.0.1"),
         ]);
-        forwarded(&mut headers, &client(false));
+        forwarded(&mut headers, &client(false), false);
         let expected = map(&[
             ("host", "shop.example"),
             ("x-forwarded-for", "192.0.2.1"),
@@ -263,7 +263,7 @@ mod tests {
             ("x-forwarded-for", "203.0.113.10"),
             ("x-forwarded-proto", "https"),
         ]);
-        forwarded(&mut headers, &client(true));
+        forwarded(&mut headers, &client(true), false);
         let expected = map(&[
             ("host", "shop.example"),
             ("x-forwarded-for", "203.0.113.9, 203.0.113.10, 192.0.2.1"),

@@ -31,8 +31,8 @@ use crate::punchout::hand_over;
 use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
 use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
-use crate::rewrite::csp::Opening;
 use crate::rewrite::controls::{Leave, Seen, Way};
+use crate::rewrite::csp::Opening;
 use crate::rewrite::page::Page;
 use crate::rewrite::response_headers::{self, Rewritable};
 use crate::session::{Session, cookie};
@@ -132,9 +132,10 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Probl
     }
     match Limited::new(body, FORM_SIZE).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Problem::new(Kind::BodyTooLarge, format!("a form of more than {FORM_SIZE} bytes, where its fields decide")))
-        }
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
+            Kind::BodyTooLarge,
+            format!("a form of more than {FORM_SIZE} bytes, where its fields decide"),
+        )),
         Err(error) => Err(Problem::new(Kind::BadRequest, format!("the form broke off: {error}"))),
     }
 }
@@ -224,9 +225,12 @@ fn page<'p>(
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
-        url: if cart_page || shop.way == ReturnWay::Fresh { format!("{}return", plan.prefix) } else { shop.cart_address.clone() },
-        target: (cart_page || shop.way == ReturnWay::Fresh)
-            .then(|| hand_over::target(buyer, session).to_string()),
+        url: if cart_page || shop.way == ReturnWay::Fresh {
+            format!("{}return", plan.prefix)
+        } else {
+            shop.cart_address.clone()
+        },
+        target: (cart_page || shop.way == ReturnWay::Fresh).then(|| hand_over::target(buyer, session).to_string()),
         label: None,
     };
     let seen = Rc::new(Seen::default());

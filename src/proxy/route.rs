@@ -81,7 +81,6 @@ mod tests {
         let text = format!("{text}[entry]\npaths = [\"/oci\"]\n");
         crate::config::read(&text, std::path::Path::new(".")).plan.unwrap()
     }
-    }
 
     #[test]
     fn every_request_has_one_way() {

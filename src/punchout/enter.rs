@@ -73,9 +73,8 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
 fn admit(buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
     // An ordinary call has a HOOK_URL: Entry::parse sees to it.
     let hook = Hook::parse(call.hook.as_deref().unwrap_or_default());
-    hook.and_then(|hook| hook.allowed_by(&buyer.hooks).map(|()| hook)).map_err(|refusal| {
-        Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name))
-    })
+    hook.and_then(|hook| hook.allowed_by(&buyer.hooks).map(|()| hook))
+        .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))
 }
 
 /// What signing in gave.

@@ -25,7 +25,7 @@ use crate::shop::Jar;
 #[derive(Debug)]
 pub enum Leaving {
     /// It may leave; the findings are for the log.
-    Ready(HandOver, Vec<Finding>),
+    Ready(Box<HandOver>, Vec<Finding>),
     /// It must not; one of the findings at least is an error.
     Refused(Vec<Finding>),
 }
@@ -72,7 +72,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
         return Leaving::Refused(findings);
     }
     hand_over.inputs = mapped.inputs();
-    Leaving::Ready(hand_over, findings)
+    Leaving::Ready(Box::new(hand_over), findings)
 }
 
 /// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it

@@ -1,7 +1,7 @@
 //! What a client connection is doing, told between the socket, the service and the clock that ends idle ones.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +19,8 @@ pub(super) struct Activity {
     idle_since: AtomicU64,
     /// When the head that is being read began, in milliseconds from `opened`, plus one; 0 for none.
     head_since: AtomicU64,
+    /// The client has not yet taken all that we wrote.
+    blocked: AtomicBool,
 }
 
 /// What ends a quiet connection.
@@ -26,11 +28,12 @@ pub(super) struct Activity {
 pub(super) struct Patience {
     pub(super) head: Duration,
     pub(super) idle: Duration,
+    pub(super) buffers: Duration,
 }
 
 impl Patience {
     pub(super) fn of(limits: &Limits) -> Self {
-        Patience { head: limits.head_time, idle: limits.idle }
+        Patience { head: limits.head_time, idle: limits.idle, buffers: limits.buffers_idle }
     }
 }
 
@@ -41,6 +44,7 @@ impl Activity {
             busy: AtomicU32::new(0),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
         })
     }
 
@@ -62,14 +66,26 @@ impl Activity {
         Busy(self.clone())
     }
 
+    /// Whether a write waits for the client.
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Relaxed);
+    }
+
+    /// Since when nothing is read, served or written.
+    pub(super) fn quiet_since(&self) -> Option<Instant> {
+        let quiet = self.busy.load(Relaxed) == 0 && !self.reads_head() && !self.blocked.load(Relaxed);
+        quiet.then(|| self.opened + Duration::from_millis(self.idle_since.load(Relaxed)))
+    }
+
     /// A head has begun and is not complete.
     pub(super) fn reads_head(&self) -> bool {
         self.head_since.load(Relaxed) != 0
     }
 
-    /// When the connection is to be ended, unless something happens; none while a request is under way.
+    /// When the connection is to be ended, unless something happens; none while a request is under way or
+    /// its answer is still being taken.
     pub(super) fn ends(&self, patience: Patience) -> Option<Instant> {
-        if self.busy.load(Relaxed) > 0 {
+        if self.busy.load(Relaxed) > 0 || self.blocked.load(Relaxed) {
             return None;
         }
         Some(match self.head_since.load(Relaxed) {
@@ -95,7 +111,8 @@ impl Drop for Busy {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience { head: Duration::from_secs(2), idle: Duration::from_secs(10) };
+    const PATIENCE: Patience =
+        Patience { head: Duration::from_secs(2), idle: Duration::from_secs(10), buffers: Duration::from_secs(5) };
 
     #[test]
     fn idle_head_and_answer_each_have_their_clock() {
@@ -104,7 +121,12 @@ mod tests {
         assert_eq!(activity.ends(PATIENCE), Some(start + PATIENCE.idle));
         activity.idle_since.store(5_000, Relaxed);
         assert_eq!(activity.ends(PATIENCE), Some(start + Duration::from_secs(15)));
+        assert_eq!(activity.quiet_since(), Some(start + Duration::from_secs(5)));
+        activity.set_blocked(true);
+        assert_eq!((activity.ends(PATIENCE), activity.quiet_since()), (None, None), "the answer is still being taken");
+        activity.set_blocked(false);
         activity.head_since.store(6_001, Relaxed);
+        assert_eq!(activity.quiet_since(), None);
         activity.received();
         assert_eq!(activity.ends(PATIENCE), Some(start + Duration::from_secs(8)), "the head's first byte counts");
         let (first, second) = (activity.begin(), activity.begin());

@@ -1,22 +1,29 @@
 //! The client's socket: tells when bytes come, and ends a client that takes none.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 use super::worker::Seat;
 
+/// Room for the first bytes after a pause: most heads, on the stack.
+const FIRST_READ: usize = 4096;
+
 /// A client's connection, plain or encrypted.
 #[derive(Debug)]
 pub(super) struct ClientIo<T> {
     io: T,
     activity: Arc<Activity>,
+    /// Bytes that were read before there was a parser to take them.
+    unread: Bytes,
     write_idle: Duration,
     /// Runs while a write waits: no timer for clients that keep up.
     stall: Option<Pin<Box<Sleep>>>,
@@ -25,23 +32,55 @@ pub(super) struct ClientIo<T> {
 
 impl<T> ClientIo<T> {
     pub(super) fn new(io: T, activity: Arc<Activity>, write_idle: Duration, seat: Seat) -> Self {
-        ClientIo { io, activity, write_idle, stall: None, _seat: seat }
+        ClientIo { io, activity, unread: Bytes::new(), write_idle, stall: None, _seat: seat }
     }
 
     fn watch<R>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if wrote.is_ready() {
-            self.stall = None;
+            if self.stall.take().is_some() {
+                self.activity.set_blocked(false);
+            }
             return wrote;
         }
+        self.activity.set_blocked(true);
         let write_idle = self.write_idle;
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(write_idle)));
         stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
+impl<T: AsyncRead + Unpin> ClientIo<T> {
+    /// Waits until the client sends something, without a buffer to wait with. False at its end.
+    pub(super) async fn wakes(&mut self) -> io::Result<bool> {
+        if self.unread.is_empty() {
+            self.unread = poll_fn(|cx| {
+                let mut first = [0; FIRST_READ];
+                let mut first = ReadBuf::new(&mut first);
+                ready!(Pin::new(&mut *self).poll_read(cx, &mut first))?;
+                Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(first.filled())))
+            })
+            .await?;
+        }
+        Ok(!self.unread.is_empty())
+    }
+
+    /// Takes back what a parser had read but not used.
+    pub(super) fn put_back(&mut self, unread: Bytes) {
+        if !unread.is_empty() {
+            self.activity.received();
+            self.unread = unread;
+        }
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for ClientIo<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let client = self.get_mut();
+        if !client.unread.is_empty() {
+            let count = buf.remaining().min(client.unread.len());
+            buf.put_slice(&client.unread.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut client.io).poll_read(cx, buf);
         if buf.filled().len() > before {

@@ -71,7 +71,9 @@ mod tests {
         let id = SessionId::random();
         assert_eq!(SessionId::from_cookie(&id.to_cookie()), Some(id));
         assert_eq!(id.to_cookie().len(), 22);
-        for value in ["", "x", &"A".repeat(21), &"A".repeat(23), "AAAAAAAAAAAAAAAAAAAAA=", &format!("{} ", id.to_cookie())] {
+        for value in
+            ["", "x", &"A".repeat(21), &"A".repeat(23), "AAAAAAAAAAAAAAAAAAAAA=", &format!("{} ", id.to_cookie())]
+        {
             assert_eq!(SessionId::from_cookie(value), None, "{value}");
         }
         assert!(!format!("{id:?}").contains(&id.to_cookie()));

@@ -269,3 +269,129 @@ fn encoder(encoding: &'static Encoding) -> impl Fn(&str) -> Cow<'_, [u8]> {
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::{UTF_8, WINDOWS_1252};
+    use http::{HeaderMap, StatusCode};
+
+    fn page(html: &str, encoding: &'static Encoding) -> Page {
+        Page {
+            url: "https://shop.example/konto/inn?a=1".parse().unwrap(),
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            text: html.to_owned(),
+            encoding,
+            redirects: 0,
+            leads_away: None,
+        }
+    }
+
+    fn choose(selector: Option<&str>, needs: &[&str]) -> FormChoice {
+        let selector = selector.map(|selector| (selector.to_owned(), selector.parse().unwrap()));
+        FormChoice { selector, needs: needs.iter().map(|name| name.to_string()).collect() }
+    }
+
+    fn sent(html: &str, fill: &[(&str, &str)], press: &Press) -> FilledForm {
+        let mut form = Form::find(&page(html, UTF_8), &choose(None, &[])).unwrap();
+        for (name, value) in fill {
+            form.fill(name, value);
+        }
+        form.submit(press).unwrap()
+    }
+
+    fn body(html: &str, fill: &[(&str, &str)]) -> String {
+        let form = sent(&format!("<form method=post>{html}</form>"), fill, &Press::Nothing);
+        String::from_utf8(form.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_form_with_the_fields_is_chosen_among_several() {
+        let html = "<form action=/search><input name=q></form>\
+                    <form action=/inn id=in><input name=user><input name=pass type=password></form>\
+                    <form action=/inn id=new><input name=user><input name=pass><input name=pass2></form>";
+        let page = page(html, UTF_8);
+        let found =
+            |selector, needs: &[&str]| Form::find(&page, &choose(selector, needs)).map(|form| form.controls.len());
+        assert_eq!(found(None, &["user", "pass"]), Ok(2));
+        assert_eq!(found(Some("#new"), &["user"]), Ok(3));
+        for (selector, needs, expected) in [
+            (Some("#old"), &["user"][..], "none of its 3 forms matches `#old`"),
+            (Some("#in"), &["user", "pass2", "x"], "its form `#in` has no field `pass2`, `x`"),
+            (None, &["login", "pass"], "none of its 3 forms has the fields `login`, `pass`"),
+        ] {
+            assert_eq!(found(selector, needs).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_filled_in_takes_the_fields_place() {
+        let token = "<input type=hidden name=token value='a+b/c='>";
+        assert_eq!(body(&format!("{token}<input name=u><input name=p>"), &[("u", "x")]), "token=a%2Bb%2Fc%3D&u=x&p=");
+        assert_eq!(body("<input name=u>", &[("login", "1")]), "u=&login=1");
+        // Rails: the hidden "off" goes when the box is set by us
+        let rails = "<input type=hidden name=r value=0><input type=checkbox name=r value=1>";
+        assert_eq!(body(rails, &[]), "r=0");
+        assert_eq!(body(rails, &[("r", "1")]), "r=1");
+        assert_eq!(body("<input name=u disabled>", &[]), "");
+        assert_eq!(body("<input name=u disabled>", &[("u", "x")]), "u=x");
+        // a field that people do not see stays as it is
+        assert_eq!(body("<input name=website style='display:none'><input name=u>", &[("u", "x")]), "website=&u=x");
+    }
+
+    #[test]
+    fn only_the_pressed_button_is_sent() {
+        let html = "<form method=post><input name=a><button name=one value=1></button>\
+                    <input type=submit name=two value=2 formaction=/to formmethod=get><input type=image name=i></form>";
+        let body_of = |press: &Press| String::from_utf8(sent(html, &[], press).body.to_vec()).unwrap();
+        assert_eq!(body_of(&Press::Nothing), "a=");
+        assert_eq!(body_of(&Press::Default), "a=&one=1");
+        assert_eq!(body_of(&Press::Named("i".into())), "a=&i.x=0&i.y=0");
+        let two = sent(html, &[], &Press::Named("two".into()));
+        assert_eq!((two.method, two.url.as_str()), (Method::GET, "https://shop.example/to?a=&two=2"));
+        let form = Form::find(&page(html, UTF_8), &choose(None, &[])).unwrap();
+        assert_eq!(form.submit(&Press::Named("no".into())).unwrap_err().to_string(), "its form has no button `no`");
+    }
+
+    #[test]
+    fn a_form_goes_where_a_browser_sends_it() {
+        for (html, expected) in [
+            ("<form method=post>", "/konto/inn?a=1"),
+            ("<base href=/x/><form method=post action=''>", "/konto/inn?a=1"),
+            ("<base href='/x/'><form method=POST action=' y '>", "/x/y"),
+            ("<form method=post action='?route=account/login&amp;x=1#top'>", "/konto/inn?route=account/login&x=1"),
+            ("<form method=post action='/blåbær?ø'>", "/bl%C3%A5b%C3%A6r?%C3%B8"),
+            ("<form action=/s?old=1><input name=q value='a b'>", "/s?q=a+b"),
+        ] {
+            let url = sent(html, &[], &Press::Nothing).url;
+            assert_eq!(url.as_str(), format!("https://shop.example{expected}"), "{html}");
+        }
+        let script = Form::find(&page("<form action='javascript:go()'>", UTF_8), &choose(None, &[])).unwrap();
+        assert!(matches!(script.submit(&Press::Nothing), Err(FormMissing::NoAddress(_))));
+    }
+
+    #[test]
+    fn fields_are_written_in_the_pages_charset() {
+        let html = "<form method=post action='/s?ø'><input name=p><input type=hidden name=_charset_></form>";
+        let mut form = Form::find(&page(html, WINDOWS_1252), &choose(None, &[])).unwrap();
+        form.fill("p", "æøå€ ж\n");
+        let sent = form.submit(&Press::Nothing).unwrap();
+        assert_eq!(sent.body, "p=%E6%F8%E5%80+%26%231078%3B%0D%0A&_charset_=windows-1252");
+        assert_eq!(sent.url.query(), Some("%F8"));
+
+        let html = html.replace("method=post", "method=post accept-charset='unknown utf-8'");
+        let mut form = Form::find(&page(&html, WINDOWS_1252), &choose(None, &[])).unwrap();
+        form.fill("p", "æ");
+        assert_eq!(form.submit(&Press::Nothing).unwrap().body, "p=%C3%A6&_charset_=UTF-8");
+    }
+
+    #[test]
+    fn what_was_typed_is_not_printed() {
+        let html = "<form method=post action=/in?t=hidden><input name=p></form>";
+        let mut form = Form::find(&page(html, UTF_8), &choose(None, &[])).unwrap();
+        form.fill("p", "hunter2");
+        let printed = format!("{form:?} {:?}", form.clone().submit(&Press::Nothing).unwrap());
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+}

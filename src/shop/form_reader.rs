@@ -277,16 +277,15 @@ impl FoundForm {
 }
 
 impl List {
+    /// The values that it contributes.
     fn chosen(self) -> Vec<String> {
-        let open = |option: &&ListOption| !option.disabled;
-        let selected = self.options.iter().filter(|option| option.selected);
-        let chosen: Vec<_> = match self.multiple {
-            true => selected.filter(open).collect(),
-            false => selected.last().into_iter().filter(open).collect(),
-        };
-        let any_selected = self.options.iter().any(|option| option.selected);
-        let first = self.options.iter().find(open).filter(|_| self.drop_down && !any_selected);
-        chosen.into_iter().chain(first).map(|option| option.value.clone()).collect()
+        let mut options: Vec<&ListOption> = self.options.iter().filter(|option| option.selected).collect();
+        if !self.multiple {
+            // Of several the last counts, and a drop-down list without any shows its first.
+            let first = || self.options.iter().find(|option| !option.disabled).filter(|_| self.drop_down);
+            options = options.pop().or_else(first).into_iter().collect();
+        }
+        options.into_iter().filter(|option| !option.disabled).map(|option| option.value.clone()).collect()
     }
 }
 
@@ -331,4 +330,156 @@ fn text_until_tag(text: &str) -> &str {
         text.as_bytes().get(at + 1).is_some_and(|next| next.is_ascii_alphabetic() || b"/!?".contains(next))
     };
     &text[..memchr::memchr_iter(b'<', text.as_bytes()).find(starts_tag).unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::UTF_8;
+    use proptest::prelude::*;
+
+    fn forms(chunks: &[&str], wanted: Option<&str>) -> Vec<(Form, bool)> {
+        let url = "https://shop.example/konto/inn?a=1".parse().unwrap();
+        let wanted = wanted.map(|wanted| wanted.parse().unwrap());
+        read(chunks.iter().copied(), &chunks.concat(), &url, UTF_8, wanted.as_ref()).unwrap()
+    }
+
+    /// What a form holds, as `name=value` in order; in brackets what is disabled, `!` before buttons.
+    fn held(form: &Form) -> Vec<String> {
+        let show = |control: &Control| {
+            let button = if control.kind == ControlKind::Field { "" } else { "!" };
+            let text = format!("{button}{}={}", control.name, control.values.join("|"));
+            if control.disabled { format!("[{text}]") } else { text }
+        };
+        form.controls.iter().map(show).collect()
+    }
+
+    #[test]
+    fn controls_have_the_values_that_a_browser_gives_them() {
+        for (html, expected) in [
+            ("<input name=a value='&quot;&aelig;&#x26;&copy=1'>", "a=\"æ&&copy=1"),
+            ("<INPUT NAME=a TYPE=Hidden VALUE=x>", "a=x"),
+            ("<input name=a>", "a="),
+            ("<input name=a disabled value=x>", "[a=x]"),
+            ("<input type=checkbox name=a value=x>", "a="),
+            ("<input type=checkbox name=a checked>", "a=on"),
+            ("<input type=radio name=a value=1><input type=radio name=a value=2 checked>", "a= a=2"),
+            ("<input type=submit name=s value=Go><input type=button name=b><input type=reset name=r>", "!s=Go"),
+            ("<button name=s value=1>x</button><button type=button name=b></button>", "!s=1"),
+            ("<textarea name=t>\n a &lt;form&gt; </form> b</textarea><input name=a>", "t= a <form> </form> b a="),
+            ("<select name=s><option>x  y &amp; z<option value=2>b</select>", "s=x y & z"),
+            ("<select name=s><option value=1>a<option value=2 selected>b</option></select>", "s=2"),
+            ("<select name=s><option disabled>a<option>b</select>", "s=b"),
+            ("<select name=s multiple><option selected>a<option>b<option selected>c</select>", "s=a|c"),
+            ("<select name=s size=4><option>a</select>", "s="),
+            ("<select name=s></select><datalist><option>x</datalist>", "s="),
+            ("<fieldset disabled><p><input name=a></p></fieldset><input name=b>", "[a=] b="),
+            ("<template><input name=a></template><input name=b>", "b="),
+        ] {
+            let forms = forms(&[&format!("<form>{html}</form>")], None);
+            assert_eq!(held(&forms[0].0).join(" "), expected, "{html}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_open_until_its_end_tag_whatever_ends_in_between() {
+        let wide = "<table><tr><form action=/a><td><table><tr><td><input name=a></table></td></tr></table>\
+                    <div><input name=b></div></form><input name=stray><form action=/b><input name=c></form>";
+        let found = forms(&[wide], None);
+        assert_eq!(held(&found[0].0), ["a=", "b="]);
+        assert_eq!(held(&found[1].0), ["c="]);
+
+        let never_ended = "<form action=/a><ul><li><input name=a><li><input name=b><p><input name=c></body></html>";
+        assert_eq!(held(&forms(&[never_ended], None)[0].0), ["a=", "b=", "c="]);
+
+        let nested = "<form action=/a><form action=/b><input name=a></form><input name=stray>";
+        let found = forms(&[nested], None);
+        assert_eq!((found.len(), held(&found[0].0)), (1, vec!["a=".to_owned()]));
+
+        let no_end_tags = "<form><!-- </form> --><script>'</form>'</script ><title></form></title><formula></formula>\
+                           <input name=a></FORM ><input name=stray>";
+        assert_eq!(held(&forms(&[no_end_tags], None)[0].0), ["a="]);
+    }
+
+    #[test]
+    fn controls_elsewhere_belong_to_the_form_they_name() {
+        let page =
+            "<input name=a form=f><form id=f></form><form id=g><input name=b form=f><input name=c form=none></form>";
+        let found = forms(&[page], None);
+        assert_eq!(held(&found[0].0), ["a=", "b="]);
+        assert!(held(&found[1].0).is_empty());
+    }
+
+    #[test]
+    fn a_selector_means_the_form_or_a_control_in_it() {
+        let page = "<form id=q><input name=q></form><form id=f class=x><button name=login_submit></form>";
+        for (wanted, expected) in [
+            ("#f", [false, true]),
+            ("form.x", [false, true]),
+            ("button[name=login_submit]", [false, true]),
+            ("form", [true, true]),
+            ("#none", [false, false]),
+        ] {
+            let matched: Vec<_> = forms(&[page], Some(wanted)).iter().map(|(_, matched)| *matched).collect();
+            assert_eq!(matched, expected, "{wanted}");
+        }
+    }
+
+    /// Bits of pages that are nasty together.
+    fn soup() -> impl Strategy<Value = String> {
+        let bits = prop::sample::select(vec![
+            "<form id=f action='/a?b=1&amp;c=2'>",
+            "</form>",
+            "<form>",
+            "<table><tr><td>",
+            "</table>",
+            "</td>",
+            "<p>",
+            "<input name=a value='æ&oslash;'>",
+            "<input name=b type=checkbox checked>",
+            "<!-- ",
+            " -->",
+            "<script>",
+            "</script>",
+            "<select name=s>",
+            "<option value=1>x",
+            "<option selected> y ",
+            "</select>",
+            "<textarea name=t>",
+            "</textarea>",
+            "text & <",
+            "<button name=x>",
+            "<template>",
+            "</template>",
+            "<base href=/x/>",
+            "<title>",
+            "</title>",
+            "</",
+            "'",
+            "\"",
+            "=",
+            ">",
+            "<fieldset disabled>",
+            "</fieldset>",
+            "<![CDATA[",
+            "<svg>",
+            "\0",
+            "\r\n",
+        ]);
+        prop::collection::vec(bits, 0..40).prop_map(|bits| bits.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_reads_the_same_at_any_chunking(page in soup(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| page.floor_char_boundary(cut.index(page.len() + 1))).collect();
+            cuts.extend([0, page.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<_> = cuts.windows(2).map(|cut| &page[cut[0]..cut[1]]).collect();
+            let show = |found: Vec<(Form, bool)>| -> Vec<_> {
+                found.into_iter().map(|(form, matched)| (form.action.clone(), held(&form), matched)).collect()
+            };
+            prop_assert_eq!(show(forms(&chunks, Some("#f"))), show(forms(&[&page], Some("#f"))));
+        }
+    }
 }

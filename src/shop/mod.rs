@@ -1,19 +1,19 @@
 //! What we do at the shop on a buyer's behalf: open a page, fill in its form, send it, and see what came of it.
 //!
 //! A [`Visit`] is one browser's stay, with its cookies in a [`Jar`]. A [`Step`] is what a person does on one page: the
-//! small language in which signing in is written, and emptying and filling a cart later. [`sign_in`] takes that step
+//! small language in which signing in is written, and emptying and filling a cart later. [`sign_in()`] takes that step
 //! and judges whether the shop let us in.
 
-mod account;
+pub mod account;
 mod charset;
 mod cookie_date;
-mod form;
+pub mod form;
 mod form_reader;
-mod jar;
-mod page;
-mod sign_in;
-mod step;
-mod visit;
+pub mod jar;
+pub mod page;
+pub mod sign_in;
+pub mod step;
+pub mod visit;
 
 pub use account::Account;
 pub use form::{FilledForm, Form, FormChoice, FormMissing, Press};

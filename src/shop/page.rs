@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt;
 
 use encoding_rs::Encoding;
 use http::{HeaderMap, StatusCode};
@@ -16,7 +17,7 @@ const TITLE_LENGTH: usize = 80;
 const PARSER_MEMORY: usize = 16 * 1024 * 1024;
 
 /// A page that was fetched: where all redirects ended, decompressed and decoded.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Page {
     /// Where it came from, under the name by which we know the shop.
     pub url: Url,
@@ -80,6 +81,13 @@ impl Page {
     }
 }
 
+impl fmt::Debug for Page {
+    /// Without its head, its text and its query: cookies, tokens and agreed prices are in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Page({})", self.describe())
+    }
+}
+
 /// Handles a start tag.
 pub(super) type OnElement<'h> = Box<dyn FnMut(&mut Element<'_, '_>) -> HandlerResult + 'h>;
 
@@ -130,6 +138,7 @@ mod tests {
     fn a_description_tells_no_query() {
         let mut seen = page("<html><TITLE lang=nb>\n Min  konto &amp; mer </TITLE><title>second</title>");
         assert_eq!(seen.describe(), "/konto answered 200 with the title \"Min konto & mer\"");
+        assert!(!format!("{seen:?}").contains("secret"));
         seen.text = "<svg>".into();
         seen.leads_away = Some("https://u:secret@sso.example:8443/in?code=secret".parse().unwrap());
         assert_eq!(seen.describe(), "/konto answered 200 and leads to another host (sso.example:8443/in)");

@@ -150,9 +150,19 @@ fn css(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Option<Css
 /// was not there and what was: status, path and title, never a query, never the password. And what [`Visit::follow`]
 /// meets.
 pub async fn sign_in(rules: &SignIn, visit: &mut Visit, account: &Account) -> Result<SignedIn, Problem> {
+    let page = rules.step.open(visit).await?;
+    if let Some(element) =
+        rules.element.as_ref().filter(|element| rules.page.is_none() && page.holds(&element.selector))
+    {
+        // An element that shows to everybody would make every refusal look like a success.
+        let (text, page) = (&element.text, page.describe());
+        let detail = format!("`{text}` proves nothing: it matches before anybody signed in, where {page}");
+        return Err(Problem::new(Kind::SignInRefused, detail));
+    }
+    // Not earlier: the sign-in page itself gives everybody a session.
     let before = rules.cookie_values(visit);
     let values = [("username", account.username.as_str()), ("password", account.password.expose())];
-    let answer = match rules.step.run(visit, &values).await {
+    let answer = match rules.step.run_on(visit, &page, &values).await {
         Ok(answer) => answer,
         Err(StepFailed::Visit(problem)) => return Err(problem),
         Err(StepFailed::Form(page, missing)) => {

@@ -115,16 +115,15 @@ impl Step {
         }
     }
 
-    /// Does it. The page that comes of it may have any status.
+    /// Opens its page.
     ///
     /// # Errors
-    /// [`StepFailed`].
-    pub async fn run(&self, visit: &mut Visit, values: &Values<'_>) -> Result<Page, StepFailed> {
-        let page = visit.open(&self.page).await?;
-        self.run_on(visit, &page, values).await
+    /// As [`Visit::follow`].
+    pub async fn open(&self, visit: &mut Visit) -> Result<Page, Problem> {
+        visit.open(&self.page).await
     }
 
-    /// The same on a page that is open already.
+    /// Does it on its page, or on another with the same form. The page that comes of it may have any status.
     ///
     /// # Errors
     /// [`StepFailed`].

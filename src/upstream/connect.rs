@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::Origin;
+use super::{Origin, Trust};
 
 /// What is done to a TCP connection before HTTP is spoken on it.
 #[derive(Clone)]
@@ -22,16 +22,25 @@ pub(super) enum Connector {
 }
 
 impl Connector {
-    /// TLS with the machine's root certificates.
-    pub(super) fn tls(host: &Host<&str>) -> Result<Self, String> {
+    /// TLS, with the shop's certificate checked against `trust` and its name against `host`.
+    pub(super) fn tls(host: &Host<&str>, trust: &Trust) -> Result<Self, String> {
         let mut roots = rustls::RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
+        let mut why = "no certificate authority was given".to_owned();
+        match trust {
+            Trust::Only(authorities) => {
+                roots.add_parsable_certificates(authorities.iter().cloned());
+            }
+            Trust::System => {
+                let found = rustls_native_certs::load_native_certs();
+                roots.add_parsable_certificates(found.certs);
+                why = match found.errors.first() {
+                    Some(error) => format!("the machine's root certificates cannot be read: {error}"),
+                    None => "this machine has no root certificates (package ca-certificates)".to_owned(),
+                };
+            }
+        }
         if roots.is_empty() {
-            return Err(match found.errors.first() {
-                Some(error) => format!("the machine's root certificates cannot be read: {error}"),
-                None => "this machine has no root certificates (package ca-certificates)".into(),
-            });
+            return Err(why);
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ClientConfig::builder_with_provider(provider)

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use body::{Body, BodyError};
 pub use connect::Stream;
 pub use live::Live;
-pub use origin::{Origin, OriginError, Scheme};
+pub use origin::{Origin, OriginError, Scheme, Trust};
 pub use pool::Pool;
 pub use request_body::{RequestBody, Upload, UploadLimits};
 

@@ -3,9 +3,20 @@
 use std::fmt;
 
 use http::HeaderValue;
+use rustls::pki_types::CertificateDer;
 use url::{Host, Url};
 
 use super::connect::Connector;
+
+/// Whose word on the shop's certificate is taken.
+#[derive(Clone, Debug, Default)]
+pub enum Trust {
+    /// The certificate authorities that this machine trusts.
+    #[default]
+    System,
+    /// These alone: a shop with an authority of its own.
+    Only(Vec<CertificateDer<'static>>),
+}
 
 /// How the shop is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +60,14 @@ impl Origin {
     /// # Errors
     /// See [`OriginError`]; for `https` also when this machine has no root certificates to check the shop's against.
     pub fn from_url(url: &Url) -> Result<Self, OriginError> {
+        Origin::trusting(url, &Trust::System)
+    }
+
+    /// The same, with a say in whose certificates are accepted. Plain `http` asks nobody.
+    ///
+    /// # Errors
+    /// As [`Origin::from_url`].
+    pub fn trusting(url: &Url, trust: &Trust) -> Result<Self, OriginError> {
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
@@ -71,7 +90,7 @@ impl Origin {
         };
         let connector = match scheme {
             Scheme::Http => Connector::Plain,
-            Scheme::Https => Connector::tls(&host).map_err(OriginError::Tls)?,
+            Scheme::Https => Connector::tls(&host, trust).map_err(OriginError::Tls)?,
         };
         Ok(Origin {
             scheme,

@@ -152,6 +152,11 @@ impl Pool {
         if !fresh && let Some(link) = self.take_idle(now) {
             return Ok(link);
         }
+        // Boxed, for its size would otherwise be that of every client's idle connection.
+        Box::pin(self.new_link(fresh)).await
+    }
+
+    async fn new_link(&self, fresh: bool) -> Result<Box<Link>, Problem> {
         let permit = match self.live.take() {
             Some(permit) => permit,
             None => match timeout(self.limits.queue_deadline, self.next_free(fresh)).await {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![allow(unreachable_pub, reason = "shared by test files, exported by none")]
 
+pub mod pages;
+
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,11 +26,14 @@ pub struct Wire {
     buffer: Vec<u8>,
 }
 
+/// Names in lower case and values, in the order in which they came.
+pub type Fields = Vec<(String, Vec<u8>)>;
+
 /// The head of a message, as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     pub start: String,
-    pub fields: Vec<(String, Vec<u8>)>,
+    pub fields: Fields,
 }
 
 /// A whole answer.
@@ -36,7 +41,7 @@ pub struct Head {
 pub struct Answer {
     pub head: Head,
     pub body: Vec<u8>,
-    pub trailers: Vec<(String, Vec<u8>)>,
+    pub trailers: Fields,
 }
 
 impl Head {
@@ -66,7 +71,7 @@ impl Head {
     }
 }
 
-fn fields(lines: &[u8]) -> Vec<(String, Vec<u8>)> {
+fn fields(lines: &[u8]) -> Fields {
     let lines = lines.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let fields = lines.filter(|line| !line.is_empty()).map(|line| {
         let colon = line.iter().position(|&byte| byte == b':').expect("a field has a colon");
@@ -152,7 +157,7 @@ impl Wire {
         Ok(Some(data))
     }
 
-    fn trailers(&mut self) -> io::Result<Vec<(String, Vec<u8>)>> {
+    fn trailers(&mut self) -> io::Result<Fields> {
         let mut lines = Vec::new();
         loop {
             let line = self.until(b"\r\n")?;
@@ -164,7 +169,7 @@ impl Wire {
     }
 
     /// The body that `head` announces.
-    pub fn body(&mut self, head: &Head, until_close: bool) -> io::Result<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
+    pub fn body(&mut self, head: &Head, until_close: bool) -> io::Result<(Vec<u8>, Fields)> {
         if head.get("transfer-encoding").is_some() {
             let mut body = Vec::new();
             while let Some(chunk) = self.chunk()? {
@@ -287,7 +292,7 @@ impl Proxy {
     /// One worker, so that what a test says about connections holds; `change` may say otherwise.
     pub fn with(shop: SocketAddr, change: impl FnOnce(&mut Plan)) -> Self {
         let origin = Origin::from_url(&format!("http://{shop}").parse().unwrap()).unwrap();
-        let mut plan = Plan::passthrough("127.0.0.1:0".parse().unwrap(), origin, 1);
+        let mut plan = punchout_proxy::config::passthrough("127.0.0.1:0".parse().unwrap(), &origin, 1);
         change(&mut plan);
         let plans: Plans = Arc::new(ArcSwap::from_pointee(plan));
         let running = server::run(&plans).unwrap();

@@ -1,17 +1,15 @@
 //! From the texts of a page that has ended to a cart of typed values.
 
-use std::borrow::Cow;
-
 use rust_decimal::Decimal;
 
 use crate::cart::currency::{self, Printed};
 use crate::cart::price::{Amount, Detected, NumberFormat, PriceError, parse_amount};
-use crate::cart::rules::{Part, Place, Rules};
+use crate::cart::rules::{Part, Place, Rules, Spaces};
 use crate::cart::settle::{Settled, unit_price};
 use crate::cart::{Cart, Line};
 use crate::finding::{Finding, Severity, code};
 
-use super::page::{MAX_VALUE_BYTES, RawLine, Seen, fold};
+use super::page::{MAX_VALUE_BYTES, RawLine, Seen, fold, keep_spaces};
 
 /// A value that was found, with the format its place asks for.
 #[derive(Clone, Debug)]
@@ -19,6 +17,7 @@ struct Found {
     text: String,
     numbers: Option<NumberFormat>,
     cut: bool,
+    is_default: bool,
 }
 
 /// One line as texts, each from the first place of its chain that held something.
@@ -81,7 +80,7 @@ fn format_of(rules: &Rules, lines: &[Texts]) -> Result<NumberFormat, PriceError>
 
 impl Texts {
     fn of(rules: &Rules, line: &RawLine) -> Self {
-        let find = |chain: &[Place]| chain.iter().find_map(|place| found_at(rules, line, place));
+        let find = |chain: &[Place]| chain.iter().find_map(|place| found_at(line, place));
         Texts {
             name: find(&rules.name),
             sku: find(&rules.sku),
@@ -95,16 +94,22 @@ impl Texts {
         }
     }
 
+    /// Nothing of a line was there: defaults do not make a line of a header.
     fn is_header(&self) -> bool {
-        [&self.name, &self.quantity, &self.price, &self.total].into_iter().all(|value| value.is_none())
+        [&self.name, &self.quantity, &self.price, &self.total].into_iter().flatten().all(|found| found.is_default)
     }
 }
 
-fn found_at(rules: &Rules, line: &RawLine, place: &Place) -> Option<Found> {
-    let default =
-        || place.default.as_ref().map(|text| Found { text: text.clone(), numbers: place.numbers, cut: false });
+fn found_at(line: &RawLine, place: &Place) -> Option<Found> {
+    let default = || {
+        place.default.as_ref().map(|text| Found {
+            text: text.clone(),
+            numbers: place.numbers,
+            cut: false,
+            is_default: true,
+        })
+    };
     let Some((read, part)) = place.from else { return default() };
-    debug_assert!(read < rules.reads.len());
     line.captures
         .iter()
         .filter(|capture| capture.read == read)
@@ -114,14 +119,17 @@ fn found_at(rules: &Rules, line: &RawLine, place: &Place) -> Option<Found> {
                 Part::Attribute(index) => (capture.attributes[index].as_deref()?, false),
             };
             let text = picked(place, &spaced(place, raw))?;
-            Some(Found { text, numbers: place.numbers, cut })
+            Some(Found { text, numbers: place.numbers, cut, is_default: false })
         })
         .or_else(default)
 }
 
-/// Item numbers keep every inner space; a no-break space is one of them, because pages can only print runs that way.
-fn spaced<'a>(place: &Place, raw: &'a str) -> Cow<'a, str> {
-    if place.keep_spaces { Cow::Owned(raw.trim().replace('\u{a0}', " ")) } else { Cow::Owned(fold(raw)) }
+fn spaced(place: &Place, raw: &str) -> String {
+    match place.spaces {
+        Spaces::Fold => fold(raw),
+        Spaces::Keep => keep_spaces(raw),
+        Spaces::Lines => raw.trim().to_owned(),
+    }
 }
 
 /// The part of `text` that the pattern asks for, unless it is empty.
@@ -158,9 +166,14 @@ impl Typing<'_> {
         if texts.price.is_none() && texts.total.is_none() {
             self.error(code::PRICE_MISSING, &format!("{name:?} has neither a price nor a total"));
         }
+        // What cannot be read has been reported; what would follow from it says nothing new.
+        if price.is_some() != texts.price.is_some() || total.is_some() != texts.total.is_some() {
+            return None;
+        }
+        let quantity = quantity?;
+        let unit_price = self.settled(price, quantity, total)?;
         let beside = [price, total].map(|amount| amount.and_then(|amount| amount.currency));
         let currency = self.currency(texts.currency.as_ref(), beside);
-        let (quantity, unit_price) = (quantity?, self.settled(price, quantity?, total)?);
         let text = |found: Option<Found>| found.map(|found| found.text);
         Some(Line {
             name,

@@ -27,6 +27,13 @@ pub(super) struct Capture {
     open: bool,
 }
 
+impl Capture {
+    fn says_something(&self) -> bool {
+        let texts = self.attributes.iter().flatten().map(String::as_str);
+        texts.chain([self.text.as_str()]).any(|text| !text.trim().is_empty())
+    }
+}
+
 /// One line's texts, before any of them is understood.
 #[derive(Debug, Default)]
 pub(super) struct RawLine {
@@ -231,7 +238,7 @@ impl Page {
 
     fn end_line(&mut self) {
         match self.line.take() {
-            Some(line) if !line.skip => self.seen.lines.push(line),
+            Some(line) if !line.skip && line.captures.iter().any(Capture::says_something) => self.seen.lines.push(line),
             Some(_) => self.seen.passed_over += 1,
             None => {}
         }
@@ -243,17 +250,14 @@ impl Page {
         }
     }
 
-    /// Where a cell or row has no end tag, the rewriter counts and nests otherwise than a browser.
+    /// Where an element has no end tag the next one is its child to the rewriter, and its sibling to a browser.
     fn note_unclosed(&mut self, closed: Tag, by: &str) {
-        let depends = |name: &String| {
-            let named = Tag::named(name);
-            match closed {
-                Tag::Cell | Tag::Row | Tag::TablePart => matches!(named, Tag::Cell | Tag::Row | Tag::TablePart),
-                Tag::Paragraph => false,
-                other => named == other,
-            }
+        let is_counted = |name: &String| match (closed, Tag::named(name)) {
+            (Tag::Paragraph, _) => false,
+            (Tag::Row | Tag::TablePart, Tag::Row | Tag::TablePart) => true,
+            (closed, counted) => closed == counted,
         };
-        if self.seen.unclosed.is_none() && self.rules.positional.iter().any(depends) {
+        if self.seen.unclosed.is_none() && self.rules.positional.iter().any(is_counted) {
             self.seen.unclosed = Some(by.to_owned());
         }
     }
@@ -285,8 +289,11 @@ impl Text {
         if self.value.len() + chunk.as_str().len() <= MAX_VALUE_BYTES {
             self.value.push_str(chunk.as_str());
         } else {
-            let room = MAX_VALUE_BYTES.saturating_sub(self.value.len());
-            self.value.push_str(&chunk.as_str()[..chunk.as_str().floor_char_boundary(room)]);
+            let mut room = MAX_VALUE_BYTES.saturating_sub(self.value.len()).min(chunk.as_str().len());
+            while !chunk.as_str().is_char_boundary(room) {
+                room -= 1;
+            }
+            self.value.push_str(&chunk.as_str()[..room]);
             self.cut = true;
         }
         let added = self.value.len() - before;
@@ -339,6 +346,19 @@ fn attribute(element: &Element<'_, '_>, name: &str) -> Option<String> {
         value.clear();
     }
     Some(value)
+}
+
+/// For item numbers: every space counts, and a no-break space is one, because a page can only print runs that way. Runs
+/// with a line feed come from the layout of the source or from `<br>` and are one space.
+pub(super) fn keep_spaces(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for (at, line) in text.trim().split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        if at > 0 {
+            kept.push(' ');
+        }
+        kept.extend(line.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()));
+    }
+    kept
 }
 
 /// Runs of white space, no-break spaces among them, become one space; control characters go.

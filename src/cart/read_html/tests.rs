@@ -1,6 +1,7 @@
 use super::*;
 
 use encoding_rs::UTF_8;
+use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 const RULES: &str = r#"
@@ -143,6 +144,36 @@ fn fallbacks_defaults_patterns_attributes_and_inputs() {
 }
 
 #[test]
+fn item_numbers_keep_their_spaces_but_not_the_layout_of_the_source() {
+    let sku = |inner: &str| {
+        let page =
+            format!("<p class=line><b class=name>A</b><b class=qty>1</b><b class=price>5</b><b class=sku>{inner}</b>");
+        cart(&page).lines[0].sku.clone().unwrap()
+    };
+    assert_eq!(sku("\n   031710    005  100\n  "), "031710    005  100");
+    assert_eq!(sku("A&nbsp;&nbsp;1\t2"), "A  1 2");
+    assert_eq!(sku("A\n      1<br>2"), "A 1 2");
+}
+
+#[test]
+fn unclosed_cells_in_closed_rows_hurt_only_rules_that_count_cells() {
+    let rows = "<table id=cart><tr class=line><td class=name>A<td class=qty>1<td class=price>5,00</tr>\
+                <tr class=line><td class=name>B<td class=qty>1<td class=price>6,00</tr></table>";
+    let cart = cart_by(&RULES.replace("\".line\"", "\"#cart > tr\""), rows);
+    assert_eq!(lines(&cart), ["A|-|1|5.00", "B|-|1|6.00"]);
+    assert_eq!(codes(&cart), [""; 0]);
+}
+
+#[test]
+fn a_header_is_no_line_for_its_defaults_and_rows_without_values_do_not_fill_the_cart() {
+    let toml = RULES.replace("name = \".name\"", "name = ['.name', { default = 'Article' }]") + "max_lines = 2";
+    let header = "<p class=line>Article<b>Price</b></p>".repeat(5);
+    let cart = cart_by(&toml, &format!("{header}<p class=line><b class=qty>1</b><b class=price>5</b></p>"));
+    assert_eq!(lines(&cart), ["Article|-|1|5"]);
+    assert_eq!(codes(&cart), [""; 0]);
+}
+
+#[test]
 fn what_is_missing_or_unreadable_stops_the_cart() {
     let line = |inner: &str| cart(&format!("<div class=line>{inner}</div>"));
     for (inner, code) in [
@@ -233,4 +264,63 @@ fn the_page_is_not_changed() {
     assert_eq!(String::from_utf8(out).unwrap(), html);
     assert_eq!(reader.finish().lines.len(), 1);
     assert_eq!(codes(&reader.finish()), ["PO-CART-NO-LINES"], "a finished reader is empty");
+}
+
+/// Pieces of bad pages.
+const SCRAPS: [&str; 40] = [
+    "<table>",
+    "</table>",
+    "<tbody>",
+    "<tr>",
+    "</tr>",
+    "<tr class=line>",
+    "<td>",
+    "</td>",
+    "<td class=name>",
+    "<td class=qty>",
+    "<td class=price>",
+    "<th>",
+    "<tfoot>",
+    "<ul>",
+    "</ul>",
+    "<li>",
+    "</li>",
+    "<li class=line>",
+    "<p class=name>",
+    "<p>",
+    "</p>",
+    "<div class=line>",
+    "</div>",
+    "<div class=price>",
+    "<span class=qty>",
+    "</span>",
+    "<select>",
+    "<option class=sku>",
+    "<br>",
+    "<input class=qty value=3>",
+    "<script>",
+    "</script>",
+    "<!--",
+    "-->",
+    "1.234,50 kr",
+    "&nbsp;",
+    "&am",
+    "Ångstrøm",
+    "<",
+    "7",
+];
+
+proptest! {
+    #[test]
+    fn bad_pages_say_the_same_in_any_pieces(
+        scraps in prop::collection::vec(prop::sample::select(&SCRAPS[..]), 0..60), size in 1usize..20,
+    ) {
+        let html = scraps.concat();
+        let rules = rules(RULES);
+        let whole = read(&rules, [&html], UTF_8);
+        prop_assert_eq!(&whole, &read(&rules, html.as_bytes().chunks(size), UTF_8));
+        for line in &whole.lines {
+            prop_assert!(line.quantity > Decimal::ZERO && line.price >= Decimal::ZERO);
+        }
+    }
 }

@@ -53,22 +53,19 @@ pub(super) fn has_copied_tbody(written: &str) -> bool {
     packed.contains(">tbody>")
 }
 
-/// The element names that a selector counts or asks the parent of, in small letters.
+/// The names of the elements that a selector counts or wants as children, in small letters: `tr > td:nth-child(2) a`
+/// depends on where each `td` begins and ends, and on nothing else.
 pub(super) fn positional_names(written: &str) -> Vec<String> {
     let mut names = Vec::new();
     for alternative in alternatives(written) {
-        if !outside_brackets(alternative).any(|(_, c)| c == '>')
-            && !alternative.contains(":nth-")
-            && !alternative.contains(":first-")
-        {
-            continue;
-        }
         let plain: String = outside_brackets(alternative).map(|(_, c)| c).collect();
-        for compound in plain.split(|c: char| c.is_whitespace() || c == '>') {
+        let mut is_child = false;
+        for compound in plain.replace('>', " > ").split_whitespace() {
             let name = compound.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default();
-            if !name.is_empty() {
+            if (is_child || compound.contains(":nth-") || compound.contains(":first-")) && !name.is_empty() {
                 names.push(name.to_ascii_lowercase());
             }
+            is_child = compound == ">";
         }
     }
     names
@@ -123,9 +120,10 @@ mod tests {
 
     #[test]
     fn what_depends_on_position() {
-        assert_eq!(positional_names("td:nth-child(2) a"), ["td", "a"]);
+        assert_eq!(positional_names("tr td:nth-child(2) a"), ["td"]);
+        assert_eq!(positional_names("#x LI:first-child, b"), ["li"]);
         assert_eq!(positional_names(".row > .price"), Vec::<String>::new());
-        assert_eq!(positional_names("table>tr"), ["table", "tr"]);
+        assert_eq!(positional_names("table>tr"), ["tr"]);
         assert_eq!(positional_names("td.price a[title='>']"), Vec::<String>::new());
         assert!(has_copied_tbody("#cart > tbody > tr"));
         assert!(!has_copied_tbody("#cart tbody tr"));

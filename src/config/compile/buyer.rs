@@ -8,7 +8,6 @@ use crate::cart::unit::Units;
 use crate::config::credentials::Password;
 use crate::config::file::{AccountFile, BuyerFile, File};
 use crate::config::plan::{Buyer, Buyers, FormStyle};
-use crate::protocol::oci::fields::LongTextStyle;
 use crate::protocol::oci::mapping::MappingSettings;
 use crate::protocol::oci::{Charset, HookRule, Mapping, Target};
 use crate::secret::Secret;
@@ -109,7 +108,7 @@ fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> 
         header: buyer.header.clone(),
         limits: buyer.lengths.clone(),
         required,
-        longtext: form.long_text.unwrap_or(LongTextStyle::default()),
+        longtext: form.long_text.unwrap_or_default(),
         price_units: form.price_units.clone().unwrap_or(usual.price_units),
         max_inputs: form.max_inputs.unwrap_or(usual.max_inputs),
     };
@@ -137,7 +136,8 @@ fn units(buyer: &BuyerFile, file: &File) -> Units {
 fn form(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> FormStyle {
     let form = &buyer.form;
     let charset = form.charset.as_deref().and_then(|label| {
-        let unknown = || format!("`{label}` is not a charset that a form can be sent in, such as \"utf-8\" or \"iso-8859-1\"");
+        let unknown =
+            || format!("`{label}` is not a charset that a form can be sent in, such as \"utf-8\" or \"iso-8859-1\"");
         notes.take(&format!("{key}.form.charset"), Charset::parse(label).ok_or_else(unknown))
     });
     let target = form.target.as_deref().and_then(|text| {

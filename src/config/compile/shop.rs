@@ -23,7 +23,10 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
     let checkout = checkout(&source.cart, notes);
     let policy = policy(&source.deny, notes);
     if policy.denials.is_empty() {
-        notes.fault("shop.deny", "is missing: a punchout session could place a real order; name the shop's checkout paths");
+        notes.fault(
+            "shop.deny",
+            "is missing: a punchout session could place a real order; name the shop's checkout paths",
+        );
     }
     Some(Shop {
         start: start?,
@@ -84,7 +87,10 @@ fn cart_address(pages: &[Location], notes: &mut Notes<'_>) -> Option<String> {
     match first.address().filter(|address| HeaderValue::from_str(address).is_ok()) {
         Some(address) => Some(address.to_owned()),
         None => {
-            notes.fault("shop.cart.page", format!("`{first}` comes first, so it must be one plain address: buyers are sent there"));
+            notes.fault(
+                "shop.cart.page",
+                format!("`{first}` comes first, so it must be one plain address: buyers are sent there"),
+            );
             None
         }
     }

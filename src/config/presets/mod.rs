@@ -12,7 +12,8 @@ pub fn named_in(document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<&'st
     if found.is_none() {
         let names: Vec<_> = PRESETS.iter().map(|(name, _)| *name).collect();
         let meant = nearest(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-        let message = format!("there is no preset `{name}` (there are: {}){}", names.join(", "), meant.unwrap_or_default());
+        let message =
+            format!("there is no preset `{name}` (there are: {}){}", names.join(", "), meant.unwrap_or_default());
         faults.push(document.fault("shop.preset", message));
     }
     found.map(|(_, text)| *text)

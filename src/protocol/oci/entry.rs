@@ -8,8 +8,8 @@ use rust_decimal::Decimal;
 use super::charset::Charset;
 pub use super::names::EntryNames;
 pub use super::parameters::{HookShape, MAX_BYTES, MAX_PARAMETERS, Parameters};
-pub use crate::secret::Secret;
 use super::target::Target;
+pub use crate::secret::Secret;
 
 /// A catalog call: what a buyer's system tells the shop when its user opens the catalogue.
 ///

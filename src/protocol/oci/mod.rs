@@ -29,6 +29,7 @@ pub mod source;
 pub mod target;
 pub mod text;
 
+pub use crate::secret::Secret;
 pub use charset::Charset;
 pub use entry::{Entry, EntryError, Function};
 pub use fields::{FieldName, Limits, LongTextStyle};
@@ -37,5 +38,4 @@ pub use hook::{Hook, HookRefusal, HookRule};
 pub use mapping::{Mapped, Mapping, MappingSettings, Surroundings, UnitFound};
 pub use names::EntryNames;
 pub use parameters::Parameters;
-pub use crate::secret::Secret;
 pub use target::Target;

@@ -1,0 +1,101 @@
+//! Carts read from pages in the shapes of real shops: `fixtures/pages/<shop>/` holds `rules.toml` (the keys of
+//! `[shop.cart]`), `cart.html` (as bytes) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use encoding_rs::{Encoding, UTF_8};
+use punchout_proxy::cart::read_html::read;
+use punchout_proxy::cart::rules::Rules;
+use punchout_proxy::cart::{Cart, Line};
+use punchout_proxy::finding::Finding;
+use rust_decimal::Decimal;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    /// The charset that the shop's header names; UTF-8 without it.
+    charset: Option<String>,
+    #[serde(default)]
+    empty: bool,
+    /// `CODE` or `CODE line`, in order.
+    #[serde(default)]
+    findings: Vec<String>,
+    /// Fields of the rules that are allowed and warned about.
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    line: Vec<ExpectedLine>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectedLine {
+    name: String,
+    sku: Option<String>,
+    quantity: Decimal,
+    price: Decimal,
+    total: Option<Decimal>,
+    currency: String,
+    unit: Option<String>,
+    link: Option<String>,
+    #[serde(default)]
+    extra: toml::Table,
+}
+
+impl From<ExpectedLine> for Line {
+    fn from(line: ExpectedLine) -> Line {
+        let ExpectedLine { name, sku, quantity, price, total, currency, unit, link, extra } = line;
+        let extra = extra.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect();
+        Line { name, sku, quantity, price, total, currency, unit, link, extra }
+    }
+}
+
+fn shops() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages");
+    let mut shops: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    shops.retain(|shop| shop.join("cart.lines.toml").exists());
+    shops.sort();
+    shops
+}
+
+fn toml_in<T: serde::de::DeserializeOwned>(file: PathBuf) -> T {
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn codes(cart: &Cart) -> Vec<String> {
+    let shown = |finding: &Finding| match finding.line {
+        Some(line) => format!("{} {line}", finding.code),
+        None => finding.code.to_owned(),
+    };
+    cart.findings.iter().map(shown).collect()
+}
+
+#[test]
+fn every_shop_is_read_at_every_chunk_size() {
+    let shops = shops();
+    assert!(shops.len() >= 12, "the fixtures are there");
+    for shop in shops {
+        let name = shop.file_name().unwrap().to_string_lossy().into_owned();
+        let rules =
+            Rules::compile(toml_in(shop.join("rules.toml"))).unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
+        let rules = Arc::new(rules);
+        let expected: Expected = toml_in(shop.join("cart.lines.toml"));
+        let lines: Vec<Line> = expected.line.into_iter().map(Line::from).collect();
+        let encoding = expected.charset.map_or(UTF_8, |label| Encoding::for_label(label.as_bytes()).unwrap());
+        let html = fs::read(shop.join("cart.html")).unwrap();
+
+        let warned: Vec<_> = rules.warnings().iter().map(|warning| warning.field.as_str()).collect();
+        assert_eq!(warned, expected.warnings, "{name}");
+        for size in [1, 7, 1000, html.len()] {
+            let cart = read(&rules, html.chunks(size), encoding);
+            assert_eq!(cart.lines, lines, "{name} in pieces of {size}: {:#?}", cart.findings);
+            assert_eq!(codes(&cart), expected.findings, "{name} in pieces of {size}: {:#?}", cart.findings);
+            assert_eq!(cart.empty, expected.empty, "{name} in pieces of {size}");
+        }
+    }
+}
