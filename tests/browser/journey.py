@@ -107,7 +107,7 @@ class Journey(unittest.TestCase):
 
     def browser(self, **changes):
         browser = the_driver().browser(**changes)
-        self.addCleanup(browser.__exit__)
+        self.addCleanup(browser.close)
         return browser
 
     def punch_out(self, browser, proxy, method="post", **changes):
