@@ -34,12 +34,15 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", shop=None, sign_in=None, cart=None, form=None, workers=2):
-    """django-oscar by its preset, or what replaces it: keys of [shop], [shop.sign_in], [shop.cart] and `form` of the buyer."""
+def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", form=None, **tables_of_shop):
+    """django-oscar by its preset, with keys of [shop.sign_in], [shop.cart] or [shop.deny] over it; with keys of [shop]
+    itself, another shop."""
+    more = {"shop": {"preset": "django-oscar"}, "sign_in": {}, "cart": {}, "deny": {}, **tables_of_shop}
     tables = {
-        "shop": {"origin": origin, **(shop or {"preset": "django-oscar"})},
-        "shop.sign_in": sign_in or {},
-        "shop.cart": {"return": way, "currency": "NOK", **(cart or {})},
+        "shop": {"origin": origin, **more["shop"]},
+        "shop.sign_in": more["sign_in"],
+        "shop.cart": {"return": way, "currency": "NOK", **more["cart"]},
+        "shop.deny": more["deny"],
         "[buyer]": {
             "name": "acme",
             "username": USERNAME,
@@ -50,7 +53,7 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", shop=None, s
             "form": {"charset": "utf-8", **(form or {})},
         },
     }
-    text = [f"listen = {toml(f'127.0.0.1:{listen}')}", f"workers = {workers}"]
+    text = [f"listen = {toml(f'127.0.0.1:{listen}')}", "workers = 2"]
     for name, keys in tables.items():
         if keys:
             text += [f"\n[{name}]", *(f"{key} = {toml(value)}" for key, value in keys.items())]

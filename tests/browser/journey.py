@@ -14,11 +14,12 @@ SCREENS = WORK / "screens"
 # Product number and quantity, as they are put into the basket.
 SHOPPING = [(1, 2), (2, 3), (3, 1000)]
 
-# What must arrive for it. PHP has folded `NEW_ITEM-X[n]` to X -> n.
+# What must arrive for it, and nothing else. PHP has folded `NEW_ITEM-X[n]` to X -> n.
 LINES = [
     {
         "DESCRIPTION": "Skrutrekker PH2 – rød/blå",
         "VENDORMAT": "1",
+        "EXT_PRODUCT_ID": "1",
         "QUANTITY": "2.000",
         "UNIT": "PCE",
         "PRICE": "49.900",
@@ -28,6 +29,7 @@ LINES = [
     {
         "DESCRIPTION": 'Blåbærsyltetøy "Ærø" & Ørsted <250 g>',
         "VENDORMAT": "2",
+        "EXT_PRODUCT_ID": "2",
         "QUANTITY": "3.000",
         "UNIT": "PCE",
         "PRICE": "1234.560",
@@ -37,6 +39,7 @@ LINES = [
     {
         "DESCRIPTION": "Sechskantschraube M8×40 für Außenbau",
         "VENDORMAT": "3",
+        "EXT_PRODUCT_ID": "3",
         "QUANTITY": "1000.000",
         "UNIT": "PCE",
         "PRICE": "0.040",
@@ -107,7 +110,7 @@ class Journey(unittest.TestCase):
 
     def browser(self, **changes):
         browser = the_driver().browser(**changes)
-        self.addCleanup(browser.__exit__)
+        self.addCleanup(browser.close)
         return browser
 
     def punch_out(self, browser, proxy, method="post", **changes):

@@ -196,6 +196,16 @@ class Orders(Journey):
         self.place(left)
         self.assertEqual(self.shop.orders(), 0)
 
+    def test_after_the_browser_was_closed(self):
+        """Cookies with a date survive it, and a shop's sign-in may last for weeks: next day's visitor is no customer."""
+        browser, proxy, _ = self.in_session()
+        kept = {cookie["name"]: cookie["value"] for cookie in browser.cookies if "expiry" in cookie}
+        self.assertIn("sessionid", kept, "this shop's sign-in survives")
+        next_day = Raw(proxy.address, kept)
+        self.prepare(next_day)
+        self.place(next_day)
+        self.assertEqual(self.shop.orders(), 0)
+
     def test_after_the_return(self):
         """The cart has gone back; the browser still has what the shop gave it."""
         browser, proxy, raw = self.in_session()

@@ -138,6 +138,7 @@ class Driver(Process):
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--no-proxy-server",
         "--window-size=1280,1000",
     ]
 

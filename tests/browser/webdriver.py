@@ -55,7 +55,7 @@ class Browser:
         """`driver` is chromedriver's address; `arguments` and `preferences` are Chromium's."""
         chromium = {"args": arguments, "prefs": preferences or {}}
         capabilities = {"browserName": "chrome", "goog:chromeOptions": chromium, "pageLoadStrategy": "normal"}
-        self._session = driver
+        self._session, self._closed = driver, False
         answer = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
         self._session = f"{driver}/session/{answer['sessionId']}"
         self._ask("POST", "/timeouts", {"pageLoad": 30_000, "script": 10_000, "implicit": 0})
@@ -64,7 +64,13 @@ class Browser:
         return self
 
     def __exit__(self, *_):
-        self._ask("DELETE", "")
+        self.close()
+
+    def close(self):
+        """Closes the browser; a second time nothing happens."""
+        if not self._closed:
+            self._closed = True
+            self._ask("DELETE", "")
 
     def _ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()

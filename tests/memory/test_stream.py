@@ -48,8 +48,8 @@ class Stream(unittest.TestCase):
             shop=SHOP,
             sign_in=SIGN_IN,
             cart=CART,
+            deny={"paths": ["/checkout/**"]},
             form={"max_inputs": 20_000},
-            workers=2,
         )
         self.addCleanup(self.proxy.end)
         self.session = raw.Raw(self.proxy.address)
