@@ -81,6 +81,7 @@ pub(super) fn plan(
         pool: pool(file, &mut notes),
         public,
         prefix,
+        compress: file.compress.unwrap_or(true),
         contact: file.contact.clone(),
         shop: shop?,
         entry,

@@ -30,6 +30,8 @@ pub struct File {
     pub workers: Option<usize>,
     /// Where our own pages live in the shop's address space.
     pub prefix: Option<String>,
+    /// Whether rewritten pages are compressed for the buyer; `false` where a front proxy does it.
+    pub compress: Option<bool>,
     /// Whom a buyer may turn to: shown on problem pages.
     pub contact: Option<String>,
     /// The webshop.

@@ -41,6 +41,8 @@ pub struct Plan {
     pub public: Option<Public>,
     /// Our own pages live below this path; it begins and ends with a slash.
     pub prefix: String,
+    /// Rewritten pages are compressed for the buyer.
+    pub compress: bool,
     /// Shown on problem pages.
     pub contact: Option<String>,
     /// What is known of the shop.

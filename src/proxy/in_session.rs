@@ -70,7 +70,7 @@ pub async fn serve(
         path: request.uri().path().to_owned(),
         cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
         piece: is_piece(request.headers()),
-        coding: Coding::wanted(request.headers()),
+        coding: if x.plan().compress { Coding::wanted(request.headers()) } else { Coding::Identity },
     };
     let request = match admit(x, session, &asked, &target, request).await? {
         Admitted::Denied(answer) => return Ok(answer),
