@@ -1,5 +1,5 @@
 //! `fixtures/config/good/*.toml` are configurations to run with; `fixtures/config/bad/*.toml` are not, and
-//! `<name>.faults` beside each says what must be told, line by line. Adding a case is adding a file; `UPDATE=1` writes the
+//! `<name>.faults` beside each says what must be told, line by line. Adding a case is adding a file; `BLESS=1` writes the
 //! `.faults` anew, to be read before it is committed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -41,7 +41,7 @@ fn bad_ones_tell_all_that_is_wrong_at_once() {
         // Only the place of the fixtures differs from machine to machine.
         let told = told.replace(&file.parent().unwrap().display().to_string(), "FOLDER");
         let expected = file.with_extension("faults");
-        if std::env::var_os("UPDATE").is_some() {
+        if std::env::var_os("BLESS").is_some() {
             fs::write(&expected, &told).unwrap();
         }
         assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", file.display());
