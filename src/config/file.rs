@@ -56,6 +56,9 @@ pub struct File {
 pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
+    /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
+    /// asked under it and its addresses are mapped.
+    pub host: OneOrMany,
     /// A shop platform whose rules are shipped with the program.
     pub preset: Option<String>,
     /// The page a session starts on.

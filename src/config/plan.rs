@@ -18,6 +18,7 @@ use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Account, SignIn};
 use crate::upstream::{Origin, PoolLimits};
 
@@ -69,6 +70,10 @@ pub struct Public {
 /// What is known of the shop.
 #[derive(Clone, Debug)]
 pub struct Shop {
+    /// Names by which it knows itself, as far as the configuration tells.
+    pub names: Vec<Name>,
+    /// Where visitors know it by another than the first of those.
+    pub own_name: Option<Arc<OwnName>>,
     /// The address a session starts on: path and query.
     pub start: String,
     /// How the browser is sent there.

@@ -136,7 +136,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
         }
     };
     for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, seal.close_line(cookie));
+        page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
     }
     Ok(page)
 }
