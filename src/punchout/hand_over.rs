@@ -68,6 +68,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     };
     let mapped = map(&buyer.mapping, cart, &surroundings);
     findings.extend(mapped.findings.iter().cloned());
+    buyer.severities.apply(&mut findings);
     if Finding::any_error(&findings) {
         return Leaving::Refused(findings);
     }

@@ -7,12 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::assortment::Assortment;
 use super::charset::Charset;
 use super::fields::{FieldKind, FieldName, Limits, LongTextStyle};
 use super::filling::{self, standard};
+use super::number::DecimalMark;
 use super::parameters::Parameters;
-use super::source::{FieldSource, Source};
+use super::source::{FieldSource, Reading, Source};
 use super::text;
+use crate::cart::class::Classes;
 use crate::cart::{Cart, Line};
 use crate::finding::{Finding, Severity, code};
 
@@ -38,6 +41,13 @@ pub struct MappingSettings {
     pub price_units: Vec<u32>,
     /// The most inputs, control fields among them.
     pub max_inputs: usize,
+    /// What stands before the decimals of QUANTITY and PRICE.
+    pub decimal: DecimalMark,
+    /// The shop's category to the buyer's class.
+    pub classes: BTreeMap<String, String>,
+    /// What was agreed on; without it everything may be returned.
+    #[serde(skip)]
+    pub assortment: Option<Assortment>,
 }
 
 impl Default for MappingSettings {
@@ -50,6 +60,9 @@ impl Default for MappingSettings {
             longtext: LongTextStyle::default(),
             price_units: vec![1, 10, 100, 1000, 10000],
             max_inputs: MAX_INPUTS,
+            decimal: DecimalMark::default(),
+            classes: BTreeMap::new(),
+            assortment: None,
         }
     }
 }
@@ -65,7 +78,9 @@ pub struct Mapping {
     pub(super) required: BTreeSet<FieldName>,
     pub(super) longtext: LongTextStyle,
     pub(super) price_units: Vec<u32>,
-    max_inputs: usize,
+    pub(super) max_inputs: usize,
+    pub(super) decimal: DecimalMark,
+    pub(super) assortment: Option<Assortment>,
 }
 
 /// A setting that cannot be compiled.
@@ -140,9 +155,10 @@ impl Mapping {
         let name = |section: &str, name: &String| {
             FieldName::parse(name).ok_or_else(|| error(format!("{section}.{name}"), "not a field name"))
         };
+        let classes = Classes::default().with(&settings.classes);
         let mut fields = default_fields();
         for (key, source) in &settings.fields {
-            let source = Source::compile(source).map_err(|reason| error(format!("fields.{key}"), &reason))?;
+            let source = Source::compile(source, &classes).map_err(|reason| error(format!("fields.{key}"), &reason))?;
             fields.insert(name("fields", key)?, Some(source));
         }
         let mut header = Vec::new();
@@ -152,7 +168,7 @@ impl Mapping {
             }
             header.push((
                 key.clone(),
-                Source::compile(source).map_err(|reason| error(format!("header.{key}"), &reason))?,
+                Source::compile(source, &classes).map_err(|reason| error(format!("header.{key}"), &reason))?,
             ));
         }
         for key in settings.limits.0.keys() {
@@ -169,7 +185,14 @@ impl Mapping {
             longtext: settings.longtext,
             price_units: settings.price_units.clone(),
             max_inputs: settings.max_inputs,
+            decimal: settings.decimal,
+            assortment: settings.assortment.clone(),
         })
+    }
+
+    /// The buyer's lengths.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The extra values of a line that this mapping reads, so that a check can tell a misspelled one.
@@ -221,7 +244,8 @@ fn header_inputs(
     let nothing = Line::default();
     let line = cart.lines.first().unwrap_or(&nothing);
     let inputs = mapping.header.iter().map(|(name, source)| {
-        let value = text::clean(&source.value(line, 1, surroundings.parameters), FieldKind::Code);
+        let reading = Reading::new(line, 1, surroundings.parameters);
+        let value = text::clean(&source.value(&reading), FieldKind::Code);
         let (value, replaced) = surroundings.charset.fit(&value);
         if !replaced.is_empty() {
             let detail = format!("{name}: {} lacks some of its letters", surroundings.charset.label());
