@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use punchout_proxy::finding::{KNOWN, Severity};
+use punchout_proxy::finding::KNOWN;
 use punchout_proxy::problem::Kind;
 
 /// The cells of the tables' rows, by code. Fails on a code that is listed twice.
@@ -31,11 +31,7 @@ fn the_page_tells_severities_and_statuses_as_they_are() {
     let rows = rows();
     for known in KNOWN {
         let severity = &rows[known.code][0];
-        let usual = match known.usual {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
+        let usual = known.usual.word();
         assert!(severity.contains(usual), "{}: {severity}, in fact {usual}", known.code);
         assert_eq!(severity.contains("firm"), known.firm, "{}: {severity}", known.code);
     }

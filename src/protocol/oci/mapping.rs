@@ -16,6 +16,7 @@ use super::parameters::Parameters;
 use super::source::{FieldSource, Reading, Source};
 use super::text;
 use crate::cart::class::Classes;
+use crate::cart::unit::How;
 use crate::cart::{Cart, Line};
 use crate::finding::{Finding, Severity, code};
 
@@ -104,6 +105,16 @@ pub enum UnitFound {
     Unknown,
 }
 
+impl From<(Option<&str>, How)> for UnitFound {
+    fn from(found: (Option<&str>, How)) -> Self {
+        match found {
+            (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
+            (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
+            (None, _) => UnitFound::Unknown,
+        }
+    }
+}
+
 /// What a mapping needs beside the cart.
 pub struct Surroundings<'a> {
     /// The parameters of the entry.
@@ -188,6 +199,17 @@ impl Mapping {
             decimal: settings.decimal,
             assortment: settings.assortment.clone(),
         })
+    }
+
+    /// Where a field's value comes from, in words of the configuration, for a report.
+    pub fn origin_of(&self, field: &FieldName) -> String {
+        match (self.fields.get(field), field.as_str()) {
+            (Some(Some(source)), _) => source.describe(),
+            (Some(None), "UNIT") => "unit, by the table of units".to_owned(),
+            (Some(None), "LONGTEXT") => "what DESCRIPTION is too short for".to_owned(),
+            (Some(None) | None, "PRICE" | "PRICEUNIT") => "price".to_owned(),
+            _ => String::new(),
+        }
     }
 
     /// The buyer's lengths.

@@ -10,7 +10,7 @@
 //!   [`number`] and [`text`] bring it into OCI's form, [`charset`] into the buyer's alphabet.
 //!   [`assortment`] is the guard at the gate: what was agreed on with the buyer.
 //! * [`form`]: the fields as an HTML form that an unknown parser will read right, in the [`target`] frame.
-//!   [`parse_back`] shows what a receiver reads.
+//!   [`parse_back`] shows what a receiver reads, [`lint`] what is wrong with it.
 //!
 //! All of it is pure: nothing here awaits, nothing is remembered between calls.
 
@@ -22,6 +22,7 @@ pub mod fields;
 mod filling;
 pub mod form;
 pub mod hook;
+pub mod lint;
 pub mod mapping;
 pub mod names;
 pub mod number;

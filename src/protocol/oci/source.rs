@@ -227,6 +227,22 @@ impl Source {
         }
     }
 
+    /// Where the value comes from, in words of the configuration, for a report.
+    pub(crate) fn describe(&self) -> String {
+        let all = |sources: &[Source]| sources.iter().map(Source::describe).collect::<Vec<_>>().join(", ");
+        match self {
+            Source::Constant(text) => format!("\"{text}\""),
+            Source::Line(value) => value.name().to_owned(),
+            Source::Parameter(name) => format!("parameter {name}"),
+            Source::Template(_) => "template".to_owned(),
+            Source::Class(extra, _) => format!("class of {extra}"),
+            Source::Join(sources, _) => format!("join of {}", all(sources)),
+            Source::Changed(source, _) => format!("{}, changed", source.describe()),
+            Source::Map { source, .. } => format!("{}, by its map", source.describe()),
+            Source::Chain(sources) => format!("first of {}", all(sources)),
+        }
+    }
+
     /// Adds the names of the extra values that this source reads.
     pub(crate) fn extras<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
@@ -258,6 +274,21 @@ impl LineValue {
             "link" => LineValue::Link,
             "line" => LineValue::Number,
             extra => LineValue::Extra(extra.to_owned()),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            LineValue::Name => "name",
+            LineValue::Sku => "sku",
+            LineValue::Quantity => "quantity",
+            LineValue::Price => "price",
+            LineValue::Total => "total",
+            LineValue::Currency => "currency",
+            LineValue::Unit => "unit",
+            LineValue::Link => "link",
+            LineValue::Number => "line",
+            LineValue::Extra(name) => name,
         }
     }
 
@@ -455,6 +486,17 @@ mod tests {
         ] {
             let error = compiled(toml).expect_err(toml);
             assert!(error.contains(part), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn sources_are_described_in_words_of_the_configuration() {
+        for (toml, expected) in [
+            (r#"{ from = "sku", pad = "000", default = "0" }"#, r#"first of sku, changed, "0""#),
+            (r#"{ join = [{ from = "ean" }, { parameter = "X" }], map = {} }"#, "join of ean, parameter X, by its map"),
+            (r#"{ class = "category" }"#, "class of category"),
+        ] {
+            assert_eq!(compiled(toml).expect(toml).describe(), expected);
         }
     }
 
