@@ -10,9 +10,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::cart::rules::{Chain, RulesSource};
+use crate::finding::Severity;
+use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
+use crate::protocol::oci::number::DecimalMark;
 use crate::protocol::oci::source::FieldSource;
 use crate::shop::SignInSource;
 
@@ -46,6 +49,8 @@ pub struct File {
     pub log: LogFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
+    /// The shop's category, to the class that buyers get.
+    pub classes: BTreeMap<String, String>,
     /// The customers who may punch out.
     pub buyer: Vec<BuyerFile>,
 }
@@ -287,6 +292,8 @@ pub enum LogLevel {
 pub struct BuyerFile {
     /// Unique; in logs.
     pub name: Option<String>,
+    /// A procurement system whose limits and habits are shipped with the program.
+    pub profile: Option<String>,
     /// What the procurement system sends as USERNAME; the name by default.
     pub username: Option<String>,
     /// `$argon2id$...`
@@ -315,6 +322,28 @@ pub struct BuyerFile {
     pub units: BTreeMap<String, String>,
     /// The unit where the shop names none, or an unknown one.
     pub default_unit: Option<String>,
+    /// Classes that differ from `[classes]`.
+    pub classes: BTreeMap<String, String>,
+    /// How grave a finding is for this buyer, by code.
+    pub findings: BTreeMap<String, Severity>,
+    /// What was agreed on; without it everything may be returned.
+    pub assortment: Option<AssortmentFile>,
+    /// Further spellings of a catalog call's parameters, by the keys of `[entry.names]`.
+    pub names: BTreeMap<String, Vec<String>>,
+}
+
+/// `[buyer.assortment]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssortmentFile {
+    /// The shop's item numbers.
+    pub skus: Vec<String>,
+    /// A file with one a line.
+    pub skus_file: Option<PathBuf>,
+    /// Classes; with `*` at the end, all that begin so.
+    pub classes: Vec<String>,
+    /// `block` or `warn`.
+    pub mode: assortment::Mode,
 }
 
 /// One of `buyer.accounts`.
@@ -349,6 +378,8 @@ pub struct FormFile {
     pub max_inputs: Option<usize>,
     /// What PRICEUNIT may be.
     pub price_units: Option<Vec<u32>>,
+    /// What stands before the decimals: `dot` or `comma`.
+    pub decimal: Option<DecimalMark>,
 }
 
 /// One text, or a list of them.

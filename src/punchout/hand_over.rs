@@ -6,7 +6,6 @@
 
 use http::HeaderMap;
 
-use crate::cart::unit::How;
 use crate::cart::{Cart, read_html};
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
@@ -55,11 +54,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
         charset,
         target,
     };
-    let units = |word: Option<&str>| match buyer.units.find(word.unwrap_or_default()) {
-        (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
-        (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
-        (None, _) => UnitFound::Unknown,
-    };
+    let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let surroundings = Surroundings {
         parameters: &session.entry.parameters,
         units: &units,
@@ -68,6 +63,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     };
     let mapped = map(&buyer.mapping, cart, &surroundings);
     findings.extend(mapped.findings.iter().cloned());
+    buyer.severities.apply(&mut findings);
     if Finding::any_error(&findings) {
         return Leaving::Refused(findings);
     }
