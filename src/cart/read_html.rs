@@ -19,9 +19,9 @@ use crate::cart::Cart;
 use crate::finding::{Finding, Severity, code};
 
 use super::rules::Rules;
+use super::typed;
 use page::Page;
 
-mod lines;
 mod page;
 
 /// Most memory that [`read`] lets the rewriter use beside the cart itself: one tag must fit in it.
@@ -37,18 +37,18 @@ pub struct Reader {
 impl Reader {
     /// A reader at the beginning of a page.
     pub fn new(rules: &Arc<Rules>) -> Self {
-        Reader { rules: Arc::clone(rules), page: Rc::new(RefCell::new(Page::new(rules))) }
+        Reader { rules: Arc::clone(rules), page: Rc::new(RefCell::new(Page::new(&rules.rows))) }
     }
 
     /// The handlers for one rewriter, to be given to it **in this order**: the first one closes what the shop left open,
     /// before any other sees the element.
     pub fn handlers(&self) -> Vec<(Cow<'_, Selector>, ElementContentHandlers<'static>)> {
-        let rules = &*self.rules;
+        let rows = &*self.rules.rows;
         let mut handlers = vec![
-            (Cow::Borrowed(&rules.inside), self.on_element(|page, element, at| page.enter(element, at))),
-            (Cow::Borrowed(&rules.line), self.on_line()),
+            (Cow::Borrowed(&rows.inside), self.on_element(|page, element, at| page.enter(element, at))),
+            (Cow::Borrowed(&rows.line), self.on_line()),
         ];
-        if let Some(skip) = &rules.skip {
+        if let Some(skip) = &rows.skip {
             handlers.push((
                 Cow::Borrowed(skip),
                 self.on_element(|page, _, _| {
@@ -57,12 +57,12 @@ impl Reader {
                 }),
             ));
         }
-        for (index, read) in rules.reads.iter().enumerate().skip(1) {
+        for (index, read) in rows.reads.iter().enumerate().skip(1) {
             let on_element = self.on_element(move |page, element, at| page.value(index, element, at));
             let on_text = if read.text { self.with_text(on_element, index) } else { on_element };
             handlers.push((Cow::Borrowed(&read.selector), on_text));
         }
-        for (index, mark) in rules.empty.iter().enumerate() {
+        for (index, mark) in rows.empty.iter().enumerate() {
             let on_element = self.on_element(move |page, element, at| page.empty_mark(index, element, at));
             let reads_text = mark.pattern.is_some() && mark.attribute.is_none();
             let page = Rc::clone(&self.page);
@@ -81,13 +81,13 @@ impl Reader {
 
     /// What the page said, when it has ended. The reader is empty afterwards.
     pub fn finish(&self) -> Cart {
-        let page = self.page.replace(Page::new(&self.rules));
-        lines::cart(&self.rules, page.end())
+        let page = self.page.replace(Page::new(&self.rules.rows));
+        typed::cart(&self.rules, page.end())
     }
 
     fn on_line(&self) -> ElementContentHandlers<'static> {
         let on_element = self.on_element(|page, element, at| page.line(element, at));
-        if self.rules.reads[0].text { self.with_text(on_element, 0) } else { on_element }
+        if self.rules.rows.reads[0].text { self.with_text(on_element, 0) } else { on_element }
     }
 
     /// `enter` says whether the end of the element has to be known.

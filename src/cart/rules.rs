@@ -4,6 +4,7 @@
 //! among its siblings, and its ancestors. What comes later on the page cannot be asked for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use lol_html::Selector;
 use regex::Regex;
@@ -22,6 +23,18 @@ pub const DEFAULT_MAX_LINES: usize = 1000;
 /// Compiled reading rules. Share them in an `Arc`: they are immutable, `Send` and `Sync`.
 #[derive(Clone, Debug)]
 pub struct Rules {
+    /// The lines, and where in them values stand.
+    pub(super) rows: Arc<Rows>,
+    pub(super) fields: Fields,
+    /// ISO 4217, for what the page does not print.
+    pub(super) currency_default: Option<String>,
+    pub(super) numbers: NumberFormat,
+    warnings: Vec<RuleError>,
+}
+
+/// Elements of one kind, each with values inside: the lines of a cart.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
     /// The element of one line.
     pub(super) line: Selector,
     /// Every element inside a line: what closes what when end tags are missing.
@@ -32,7 +45,19 @@ pub struct Rules {
     pub(super) skip: Option<Selector>,
     /// How the page says that the cart is empty.
     pub(super) empty: Vec<EmptyMark>,
+    /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
+    pub(super) positional: Vec<String>,
+    pub(super) max_lines: usize,
+}
+
+/// Where the values of a line stand: for each a chain of places, of which the first that holds something wins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields {
+    /// What tells a line from every other: two with the same key are one line, printed twice.
+    pub(super) key: Vec<Place>,
     pub(super) name: Vec<Place>,
+    /// Size, colour ...: no fallback chain, every one of them is added to the name.
+    pub(super) options: Vec<Place>,
     pub(super) sku: Vec<Place>,
     pub(super) quantity: Vec<Place>,
     pub(super) price: Vec<Place>,
@@ -41,13 +66,6 @@ pub struct Rules {
     pub(super) unit: Vec<Place>,
     pub(super) link: Vec<Place>,
     pub(super) extra: Vec<(String, Vec<Place>)>,
-    /// ISO 4217, for what the page does not print.
-    pub(super) currency_default: Option<String>,
-    pub(super) numbers: NumberFormat,
-    pub(super) max_lines: usize,
-    /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
-    pub(super) positional: Vec<String>,
-    warnings: Vec<RuleError>,
 }
 
 /// One element to read inside a line, and what is needed of it.
@@ -64,12 +82,24 @@ pub(super) struct Read {
 /// One link of a fallback chain.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// Index into [`Rules::reads`] and what of it; `None` for a constant.
-    pub(super) from: Option<(usize, Part)>,
+    pub(super) from: From,
     pub(super) pattern: Option<Regex>,
     pub(super) default: Option<String>,
     pub(super) numbers: Option<NumberFormat>,
     pub(super) spaces: Spaces,
+}
+
+/// Where the text of a [`Place`] comes from.
+#[derive(Clone, Debug)]
+pub(super) enum From {
+    /// Nowhere: the default is meant.
+    Constant,
+    /// Index into [`Rows::reads`] and what of it: of the first element that says something.
+    First(usize, Part),
+    /// As `First`, of every such element, with a text between them.
+    Every(usize, Part, String),
+    /// Several places, with a text between those that hold something.
+    Join(Vec<Place>, String),
 }
 
 /// What happens to the spaces of a text.
@@ -139,7 +169,7 @@ impl Rules {
 
     /// The selectors that values are read from, relative to the line and as written, for reports on what matched.
     pub fn selectors(&self) -> impl Iterator<Item = &str> {
-        self.reads.iter().skip(1).map(|read| read.written.as_str())
+        self.rows.reads.iter().skip(1).map(|read| read.written.as_str())
     }
 }
 

@@ -97,8 +97,12 @@ pub struct CartFile {
     pub line: Option<String>,
     /// Lines that are none (headers, totals): what they hold.
     pub skip: OneOrMany,
+    /// What tells a line from every other, where the page prints lines twice.
+    pub key: Option<Chain>,
     /// What the article is called.
     pub name: Option<Chain>,
+    /// Size, colour and the like: added to the name.
+    pub options: Option<Chain>,
     /// The shop's item number.
     pub sku: Option<Chain>,
     /// How many.
@@ -126,7 +130,9 @@ impl From<&CartFile> for RulesSource {
         let file = file.clone();
         RulesSource {
             line: file.line,
+            key: file.key,
             name: file.name,
+            options: file.options,
             sku: file.sku,
             quantity: file.quantity,
             price: file.price,

@@ -12,8 +12,12 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 pub struct RulesSource {
     /// The element of one line. Comma lists are allowed.
     pub line: Option<String>,
+    /// What tells a line from every other, for pages that print lines twice (a wide and a narrow layout).
+    pub key: Option<Chain>,
     /// What the article is called. Required.
     pub name: Option<Chain>,
+    /// Size, colour and the like: every one that is found is added to the name.
+    pub options: Option<Chain>,
     /// The shop's item number; inner spaces are kept.
     pub sku: Option<Chain>,
     /// How many. Required.
@@ -53,7 +57,9 @@ impl RulesSource {
         }
         RulesSource {
             line: self.line.or(base.line),
+            key: self.key.or(base.key),
             name: self.name.or(base.name),
+            options: self.options.or(base.options),
             sku: self.sku.or(base.sku),
             quantity: self.quantity.or(base.quantity),
             price: self.price.or(base.price),
@@ -104,6 +110,12 @@ pub struct LongValue {
     pub numbers: Option<String>,
     /// Keep runs of spaces. Item numbers always do.
     pub keep_spaces: bool,
+    /// Every element that matches, not only the first that says something.
+    pub every: bool,
+    /// Several places whose texts are joined; those without one are left out. Instead of `select`.
+    pub join: Vec<Value>,
+    /// What stands between joined texts; a space, or `, ` between those of `every`.
+    pub with: Option<String>,
 }
 
 impl Chain {
