@@ -73,6 +73,8 @@ pub mod code {
     pub const CART_TOO_LONG: &str = "PO-CART-TOO-LONG";
     /// A line lacks a value that its rule requires (name or quantity).
     pub const LINE_VALUE_MISSING: &str = "PO-LINE-VALUE-MISSING";
+    /// Several pieces of the page hold a cart, and not the same one.
+    pub const CART_AMBIGUOUS: &str = "PO-CART-AMBIGUOUS";
     /// The page prints a line several times (a wide and a narrow layout); it was taken once.
     pub const LINE_TWICE: &str = "PO-LINE-TWICE";
     /// A line is printed several times, with different quantities or prices.

@@ -13,6 +13,7 @@ pub mod line;
 pub mod price;
 mod raw;
 pub mod read_html;
+pub mod read_json;
 pub mod rules;
 pub mod settle;
 mod texts;

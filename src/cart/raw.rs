@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use lol_html::html_content::{TextChunk, TextType};
 
+use crate::finding::Finding;
+
 /// Longest text of one value; the rest is cut.
 pub(super) const MAX_VALUE_BYTES: usize = 8 << 10;
 /// Elements of one line that one selector keeps: the first with a value wins, so later ones hardly matter.
@@ -19,11 +21,19 @@ pub(super) struct Capture {
     /// Attributes in the order of the read, decoded.
     pub(super) attributes: Vec<Option<String>>,
     pub(super) text: Text,
+    /// The text is a plain number with a decimal point, whatever the page's own format is.
+    pub(super) is_number: bool,
     pub(super) at: usize,
     pub(super) open: bool,
 }
 
 impl Capture {
+    /// What one node of JSON says.
+    pub(super) fn of_node(read: usize, text: String, is_number: bool) -> Self {
+        let text = Text::bounded(text);
+        Capture { read, attributes: vec![], text, is_number, at: 0, open: false }
+    }
+
     pub(super) fn says_something(&self) -> bool {
         let texts = self.attributes.iter().flatten().map(String::as_str);
         texts.chain([self.text.as_str()]).any(|text| !text.trim().is_empty())
@@ -48,6 +58,8 @@ pub(super) struct Seen {
     pub(super) too_long: bool,
     /// The name of an element without end tag on which a positional selector depends.
     pub(super) unclosed: Option<String>,
+    /// What was doubtful before any value was looked at.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// Text that arrives in pieces of text nodes, undecoded.
@@ -64,6 +76,13 @@ impl Text {
     pub(super) fn decoded(value: String) -> Self {
         let node = value.len();
         Text { value, node, closed: true, cut: false }
+    }
+
+    /// Of a value that is there as a whole.
+    fn bounded(mut value: String) -> Self {
+        let cut = value.len() > MAX_VALUE_BYTES;
+        value.truncate(value.floor_char_boundary(MAX_VALUE_BYTES));
+        Text { cut, ..Text::decoded(value) }
     }
 
     /// The bytes that were added.

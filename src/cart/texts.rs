@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::price::NumberFormat;
+use super::price::{DecimalSign, NumberFormat};
 use super::raw::{RawLine, fold, keep_spaces};
 use super::rules::{Fields, From, Part, Place, Spaces};
 
@@ -122,7 +122,8 @@ fn captured(line: &RawLine, place: &Place, read: usize, part: Part) -> impl Iter
             Part::Attribute(index) => (capture.attributes[index].as_deref()?, false),
         };
         let text = picked(place, &spaced(place, raw))?;
-        Some(Found { text, numbers: place.numbers, cut, is_default: false })
+        let numbers = if capture.is_number { Some(NumberFormat::Known(DecimalSign::Point)) } else { place.numbers };
+        Some(Found { text, numbers, cut, is_default: false })
     })
 }
 

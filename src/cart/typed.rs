@@ -13,13 +13,13 @@ use crate::finding::{Finding, Severity, code};
 
 /// The cart that `seen` holds.
 pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
-    let mut findings = Vec::new();
+    let mut findings = seen.findings;
     let matched = seen.lines.len() + seen.passed_over;
     let lines = seen.lines.iter().map(|line| Texts::of(&rules.fields, line)).filter(|texts| !texts.is_header());
     let lines = texts::once_each(lines.collect());
 
     if seen.too_long {
-        let limit = format!("more than {} lines, or more text than a cart has", rules.rows.max_lines);
+        let limit = format!("more than {} lines, or more text than a cart has", rules.max_lines);
         findings.push(Finding::on_cart(code::CART_TOO_LONG, Severity::Error, limit));
     }
     if let Some(tag) = seen.unclosed {
@@ -30,8 +30,8 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
     }
     if lines.is_empty() && !seen.empty {
         let detail = match matched {
-            0 => "no element matches the line selector".to_owned(),
-            n => format!("{n} elements match the line selector, none holds a name, quantity or price"),
+            0 => "nothing matches the rule for lines".to_owned(),
+            n => format!("{n} elements match the rule for lines, none holds a name, quantity or price"),
         };
         findings.push(Finding::on_cart(code::CART_NO_LINES, Severity::Error, detail));
     }

@@ -165,7 +165,7 @@ impl Page {
         }
         self.bytes += text.len() + attributes.iter().flatten().map(String::len).sum::<usize>();
         let open = rule.text && element.can_have_content();
-        line.captures.push(Capture { read, attributes, text, at, open });
+        line.captures.push(Capture { read, attributes, text, is_number: false, at, open });
     }
 
     /// Closes the open elements from `index` inwards, with their captures and, for the outermost, the line.

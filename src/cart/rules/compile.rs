@@ -9,11 +9,25 @@ use regex::Regex;
 use crate::cart::currency;
 use crate::cart::price::{NumberFormat, UnknownFormat};
 
-use super::source::{Chain, LongValue, RulesSource, Value};
-use super::{DEFAULT_MAX_LINES, EmptyMark, Fields, From, Part, Place, Read, Rows, RuleError, Rules, Spaces, selector};
+use super::source::{CartSource, Chain, Digits, LongValue, RulesSource, Value};
+use super::{
+    DEFAULT_MAX_LINES, EmptyMark, Fields, From, Lines, NodeRead, Part, Place, Read, Rows, RuleError, Rules, Spaces,
+    selector,
+};
+use json::JsonKeys;
+
+mod json;
 
 pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
-    let mut compiler = Compiler::new(source.line.as_deref().unwrap_or_default());
+    let keys = JsonKeys {
+        source: source.source.unwrap_or_default(),
+        script: source.script,
+        json: source.json,
+        next: source.next,
+        pages: source.pages,
+    };
+    let is_json = keys.source != CartSource::Html;
+    let mut compiler = Compiler::new(source.line.as_deref().unwrap_or_default(), is_json);
     for (field, chain) in [("name", &source.name), ("quantity", &source.quantity)] {
         if chain.is_none() {
             compiler.fail(field, "", "is missing: without it no line can be told from another element", None);
@@ -45,15 +59,19 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
             })
             .collect(),
     };
-    let skip = compiler.skip(source.skip);
-    let empty = compiler.empty(source.empty);
+    compiler.check_source(&keys);
+    let marks = (!is_json).then(|| (compiler.skip(source.skip.clone()), compiler.empty(source.empty.clone())));
     let numbers = compiler.numbers("numbers", source.numbers).unwrap_or_default();
     let max_lines = source.max_lines.unwrap_or(DEFAULT_MAX_LINES);
     if max_lines == 0 {
         compiler.fail("max_lines", "0", "would refuse every cart", None);
     }
-    let (warnings, rows) = (std::mem::take(&mut compiler.warnings), compiler.rows(skip, empty, max_lines)?);
-    Ok(Rules { rows: Arc::new(rows), fields, currency_default, numbers, warnings })
+    let warnings = std::mem::take(&mut compiler.warnings);
+    let lines = match marks {
+        Some((skip, empty)) => Lines::Html(Arc::new(compiler.rows(skip, empty, max_lines)?)),
+        None => compiler.json_lines(keys, &source.skip, source.empty, max_lines)?,
+    };
+    Ok(Rules { lines, fields, max_lines, currency_default, numbers, warnings })
 }
 
 /// What a field holds: decides about spaces and about the attribute that is meant when none is written.
@@ -84,25 +102,32 @@ struct Compiler {
     line: String,
     /// [`Compiler::line`], compiled.
     lines: Option<Selector>,
+    /// Places are paths in JSON, not selectors.
+    is_json: bool,
     reads: Vec<Read>,
+    nodes: Vec<NodeRead>,
     positional: Vec<String>,
     errors: Vec<RuleError>,
     warnings: Vec<RuleError>,
 }
 
 impl Compiler {
-    fn new(line: &str) -> Self {
+    fn new(line: &str, is_json: bool) -> Self {
         let mut compiler = Compiler {
             line: line.to_owned(),
             lines: None,
+            is_json,
             reads: vec![],
+            nodes: vec![],
             positional: vec![],
             errors: vec![],
             warnings: vec![],
         };
-        compiler.lines = compiler.line_selector();
-        // The first read is the line itself.
-        compiler.read_of("line", "");
+        if !is_json {
+            compiler.lines = compiler.line_selector();
+            // The first read is the line itself.
+            compiler.read_of("line", "");
+        }
         compiler
     }
 
@@ -211,11 +236,20 @@ impl Compiler {
         let from = if constant {
             From::Constant
         } else if long.join.is_empty() {
-            let attribute = long.attribute.or_else(|| (kind == Kind::Link).then(|| "href".to_owned()));
-            let read = self.read_of(field, long.select.as_deref().unwrap_or_default())?;
-            match self.part(field, read, attribute)? {
-                part if long.every => From::Every(read, part, long.with.unwrap_or_else(|| ", ".to_owned())),
-                part => From::First(read, part),
+            let select = long.select.as_deref().unwrap_or_default();
+            let (read, part) = if self.is_json {
+                self.refuse_attribute(field, long.attribute.as_deref())?;
+                (self.node(field, select, kind == Kind::Amount, long.minor_units)?, Part::Text)
+            } else {
+                self.refuse_minor_units(field, long.minor_units.as_ref())?;
+                let attribute = long.attribute.or_else(|| (kind == Kind::Link).then(|| "href".to_owned()));
+                let read = self.read_of(field, select)?;
+                (read, self.part(field, read, attribute)?)
+            };
+            if long.every {
+                From::Every(read, part, long.with.unwrap_or_else(|| ", ".to_owned()))
+            } else {
+                From::First(read, part)
             }
         } else {
             let places = long.join.into_iter().filter_map(|value| self.place(field, value, kind)).collect();
@@ -237,6 +271,7 @@ impl Compiler {
     fn long(&mut self, field: &str, value: Value) -> Option<LongValue> {
         match value {
             Value::Long(long) => Some(long),
+            Value::Short(path) if self.is_json => Some(LongValue { select: Some(path), ..LongValue::default() }),
             Value::Short(short) => match selector::split_short(&short) {
                 Ok((select, attribute)) => Some(LongValue { select, attribute, ..LongValue::default() }),
                 Err(reason) => {
@@ -245,6 +280,20 @@ impl Compiler {
                 }
             },
         }
+    }
+
+    fn refuse_attribute(&mut self, field: &str, attribute: Option<&str>) -> Option<()> {
+        attribute.map_or(Some(()), |name| {
+            self.fail(field, name, "is an attribute, and JSON has none", Some("put it into the path: \"@.sku\""));
+            None
+        })
+    }
+
+    fn refuse_minor_units(&mut self, field: &str, minor_units: Option<&Digits>) -> Option<()> {
+        minor_units.map_or(Some(()), |_| {
+            self.fail(field, "minor_units", "is for JSON; pages print their decimals", None);
+            None
+        })
     }
 
     fn part(&mut self, field: &str, read: usize, attribute: Option<String>) -> Option<Part> {

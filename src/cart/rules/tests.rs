@@ -23,6 +23,13 @@ const GOOD: &str = r##"
     alpha = { default = "A" }
 "##;
 
+fn rows(rules: &Rules) -> &Rows {
+    match &rules.lines {
+        Lines::Html(rows) => rows,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn rules_are_shared_between_workers() {
     fn shared<T: Send + Sync + 'static>() {}
@@ -33,7 +40,7 @@ fn rules_are_shared_between_workers() {
 fn one_read_for_each_selector_and_text_only_where_text_is_read() {
     let rules = Rules::compile(source(GOOD)).unwrap();
     let reads: Vec<_> =
-        (rules.rows.reads.iter()).map(|read| (read.written.as_str(), read.text, read.attributes.join(" "))).collect();
+        (rows(&rules).reads.iter()).map(|read| (read.written.as_str(), read.text, read.attributes.join(" "))).collect();
     assert_eq!(
         reads,
         [
