@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cart::rules::{Chain, RulesSource};
+use crate::cart::rules::{CartSource, Chain, RulesSource, ScriptSource};
 use crate::finding::Severity;
 use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
@@ -103,12 +103,26 @@ pub struct CartFile {
     pub checkout: OneOrMany,
     /// What the page shows when the cart is empty.
     pub empty: Option<Chain>,
-    /// One element a line.
+    /// Where the cart is: in the page's markup, in a script of the page, or in JSON of its own.
+    pub source: Option<CartSource>,
+    /// Where the page holds JSON.
+    pub script: Option<ScriptSource>,
+    /// The address that answers with the cart as JSON.
+    pub json: Option<String>,
+    /// Where an answer names the next one's address.
+    pub next: Option<String>,
+    /// Most answers that are put together.
+    pub pages: Option<usize>,
+    /// One element a line, or the path to the lines.
     pub line: Option<String>,
     /// Lines that are none (headers, totals): what they hold.
     pub skip: OneOrMany,
+    /// What tells a line from every other, where the page prints lines twice.
+    pub key: Option<Chain>,
     /// What the article is called.
     pub name: Option<Chain>,
+    /// Size, colour and the like: added to the name.
+    pub options: Option<Chain>,
     /// The shop's item number.
     pub sku: Option<Chain>,
     /// How many.
@@ -135,8 +149,15 @@ impl From<&CartFile> for RulesSource {
     fn from(file: &CartFile) -> Self {
         let file = file.clone();
         RulesSource {
+            source: file.source,
+            script: file.script,
+            json: file.json,
+            next: file.next,
+            pages: file.pages,
             line: file.line,
+            key: file.key,
             name: file.name,
+            options: file.options,
             sku: file.sku,
             quantity: file.quantity,
             price: file.price,

@@ -6,19 +6,20 @@
 
 use http::HeaderMap;
 
-use crate::cart::{Cart, read_html};
+use crate::cart::Cart;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
-use crate::location::Target;
 use crate::pages::{self, Link, Page, Reader, texts};
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::{Session, cookie};
 use crate::shop::Jar;
+
+use super::read_cart;
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -102,12 +103,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let seal = x.seal(session.id);
     seal.open(&mut headers);
     let mut visit = super::visit(x, &headers, session.accept_language.clone(), Jar::from_browser(&headers))?;
-    let seen = visit.open(&plan.shop.cart_address).await?;
-    let ended = Target::new(seen.url.path(), seen.url.query());
-    if !seen.status.is_success() || !plan.shop.cart_pages.iter().any(|page| page.matches(&ended)) {
-        return Err(Problem::new(Kind::CartUnreadable, format!("instead of the cart page, {}", seen.describe())));
-    }
-    let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    let shop = &plan.shop;
+    let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
     let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
