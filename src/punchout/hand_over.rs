@@ -11,7 +11,7 @@ use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
 use crate::pages::{self, Link, Page, Reader, texts};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
