@@ -10,6 +10,7 @@ pub mod file;
 pub mod limits;
 pub mod plan;
 pub mod presets;
+pub mod tls;
 
 use std::path::Path;
 
