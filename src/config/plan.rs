@@ -14,6 +14,7 @@ use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
+use crate::finding::Severities;
 use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
@@ -150,6 +151,8 @@ pub struct Buyer {
     pub units: Units,
     /// How the form is sent.
     pub form: FormStyle,
+    /// How grave findings are for this buyer.
+    pub severities: Severities,
 }
 
 /// How a buyer's form is sent.

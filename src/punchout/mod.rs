@@ -1,7 +1,8 @@
-//! A session's life: how it begins ([`enter`]) and how its cart goes back ([`hand_over`]).
+//! A session's life: how it begins ([`enter`]) and how its cart goes back ([`read_cart`], [`hand_over`]).
 
 pub mod enter;
 pub mod hand_over;
+pub mod read_cart;
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue};

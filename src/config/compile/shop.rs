@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::{Notes, policy, size, time};
-use crate::cart::rules::{RuleError, Rules, RulesSource};
-use crate::config::file::{CartFile, File, OneOrMany};
+use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
+use crate::config::file::{CartFile, File, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
 use crate::location::Location;
 use crate::rewrite::controls::Controls;
@@ -23,6 +23,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     let cart_address = cart_address(&cart_pages, notes);
     let cart = rules(&source.cart, notes);
     let checkout = checkout(&source.cart, notes);
+    let way = way(&source.cart, notes);
     let policy = policy(&source.deny, notes);
     if policy.denials.is_empty() {
         notes.fault(
@@ -41,7 +42,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         cart_pages,
         cart: Arc::new(cart?),
         checkout: checkout?,
-        way: source.cart.r#return.unwrap_or_default(),
+        way,
         policy,
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
@@ -120,6 +121,18 @@ fn cart_address(pages: &[Location], notes: &mut Notes<'_>) -> Option<String> {
             None
         }
     }
+}
+
+/// A cart that is not on its page cannot be read while the page streams past.
+fn way(cart: &CartFile, notes: &mut Notes<'_>) -> ReturnWay {
+    let is_elsewhere = cart.source == Some(CartSource::Json);
+    if is_elsewhere && cart.r#return == Some(ReturnWay::Page) {
+        notes.fault(
+            "shop.cart.return",
+            "`page` needs the cart on its page: with source = \"json\" write \"fresh\", or leave it out",
+        );
+    }
+    cart.r#return.unwrap_or(if is_elsewhere { ReturnWay::Fresh } else { ReturnWay::Page })
 }
 
 fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {
