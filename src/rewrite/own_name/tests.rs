@@ -29,9 +29,16 @@ fn a_name_is_a_host_or_an_origin_and_nothing_more() {
         let name = Name::parse(text, true).unwrap();
         assert_eq!((name.is_secure(), name.authority().as_str()), expected, "{text}");
     }
-    for text in
-        ["", "shop.example/", "https://shop.example/x", "a@shop.example", "shop.example?x", "ftp://shop.example", "a b"]
-    {
+    for text in [
+        "",
+        "shop.example/",
+        "https://shop.example/x",
+        "a@shop.example",
+        "shop.example?x",
+        "ftp://shop.example",
+        "*.shop.example",
+        "a b",
+    ] {
         assert_eq!(Name::parse(text, true), Err(NoName(text.to_owned())));
     }
 }
