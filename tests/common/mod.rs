@@ -204,7 +204,11 @@ impl Wire {
 
     /// Whether the other side closes, and nothing more comes.
     pub fn is_closed(&mut self) -> bool {
-        matches!(self.fill(), Ok(0)) || self.stream.take_error().unwrap().is_some()
+        match self.fill() {
+            Ok(read) => read == 0,
+            // What it had not read when it closed makes of the end a reset.
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 
     pub fn finish_sending(&self) {
