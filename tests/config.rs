@@ -94,7 +94,7 @@ fn check_and_run_refuse_a_bad_file_alike() {
             Command::new(env!("CARGO_BIN_EXE_punchout-proxy")).arg(verb).arg("--config").arg(&bad).output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(78), "{verb}: {told}");
-        assert!(told.contains("typos.toml:1:1: lisen: unknown field"), "{verb}: {told}");
+        assert!(told.contains("typos.toml:1:1: lisen: unknown field `lisen`"), "{verb}: {told}");
         assert!(told.contains("did you mean `listen`?"), "{verb}: {told}");
     }
     let good = bad.parent().unwrap().with_file_name("good").join("least.toml");

@@ -10,7 +10,7 @@ use crate::config::{self, Outcome, plan::Plan};
 
 /// Prints every fault and warning, and ends with 0 or 78.
 pub(super) fn check(path: &Path) -> ExitCode {
-    match load(path, "it would not start") {
+    match load(path) {
         Some(plan) => {
             let buyers = plan.buyers.len();
             println!("{}: good; {buyers} {}", path.display(), if buyers == 1 { "buyer" } else { "buyers" });
@@ -29,8 +29,8 @@ pub(super) fn read(path: &Path) -> io::Result<Outcome> {
     Ok(config::read(&text, path.parent().unwrap_or(Path::new("."))))
 }
 
-/// Reads a configuration and says on standard error all that is wrong with it, and what that means.
-pub(super) fn load(path: &Path, consequence: &str) -> Option<Arc<Plan>> {
+/// Reads a configuration and says on standard error all that is wrong with it.
+pub(super) fn load(path: &Path) -> Option<Arc<Plan>> {
     let shown = path.display();
     let Outcome { plan, faults, warnings } = match read(path) {
         Ok(outcome) => outcome,
@@ -47,7 +47,7 @@ pub(super) fn load(path: &Path, consequence: &str) -> Option<Arc<Plan>> {
     }
     if plan.is_none() {
         let count = faults.len();
-        eprintln!("{shown}: {count} {} to mend; {consequence}", if count == 1 { "fault" } else { "faults" });
+        eprintln!("{shown}: {count} {} to mend; nothing was done", if count == 1 { "fault" } else { "faults" });
     }
     plan.map(Arc::new)
 }

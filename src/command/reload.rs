@@ -25,7 +25,7 @@ pub(super) struct Options {
 
 /// Checks the configuration and tells the running proxy to take it; ends with 78, nothing told, where it has faults.
 pub(super) fn reload(options: &Options) -> ExitCode {
-    if check::load(&options.config.config, "nothing was changed").is_none() {
+    if check::load(&options.config.config).is_none() {
         return ExitCode::from(EX_CONFIG);
     }
     let pid = match (options.pid, &options.pid_file) {

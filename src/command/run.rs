@@ -32,7 +32,7 @@ pub(super) struct Options {
 /// Serves by a configuration; ends with 78 where that is not one to run with.
 pub(super) fn run(options: &Options) -> ExitCode {
     let path = &options.config.config;
-    let Some(plan) = check::load(path, "nothing was started") else { return ExitCode::from(EX_CONFIG) };
+    let Some(plan) = check::load(path) else { return ExitCode::from(EX_CONFIG) };
     start_log(plan.log);
     descriptors::raise(&plan);
     let plans = Arc::new(ArcSwap::new(plan));

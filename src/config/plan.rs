@@ -15,10 +15,12 @@ use super::limits::Limits;
 use super::tls::Tls;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
+use crate::finding::Severities;
 use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Account, SignIn};
 use crate::upstream::{Origin, PoolLimits};
 
@@ -90,10 +92,16 @@ pub struct Public {
 /// What is known of the shop.
 #[derive(Clone, Debug)]
 pub struct Shop {
+    /// Names by which it knows itself, as far as the configuration tells.
+    pub names: Vec<Name>,
+    /// Where visitors know it by another than the first of those.
+    pub own_name: Option<Arc<OwnName>>,
     /// The address a session starts on: path and query.
     pub start: String,
     /// How the browser is sent there.
     pub onward: Onward,
+    /// Cookies that are sealed in sessions beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in.
     pub sign_in: SignIn,
     /// The cart page's address.
@@ -164,6 +172,8 @@ pub struct Buyer {
     pub units: Units,
     /// How the form is sent.
     pub form: FormStyle,
+    /// How grave findings are for this buyer.
+    pub severities: Severities,
 }
 
 /// How a buyer's form is sent.
