@@ -82,7 +82,7 @@ pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
     /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
-    /// asked under it and its addresses are mapped. Needed where `origin` is a Unix socket.
+    /// asked under it and its addresses are mapped. Needed where `origin` is a Unix socket, which has no name.
     pub host: OneOrMany,
     /// PEM: the authorities that may have signed the shop's certificate, instead of the machine's.
     pub ca_file: Option<PathBuf>,
