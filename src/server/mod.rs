@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 pub use crate::config::Limits;
 
 use crate::config::Plans;
+use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
 use drain::Drain;
@@ -44,6 +45,7 @@ pub struct Running {
 pub fn run(plans: &Plans) -> io::Result<Running> {
     let plan = plans.load_full();
     let sessions = Store::in_memory(plan.session.most);
+    let entrance = Arc::new(Entrance::new());
     let listeners =
         plan.listen.iter().map(|&address| accept::listen(address, BACKLOG)).collect::<io::Result<Vec<_>>>()?;
     let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
@@ -52,7 +54,14 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
     let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
-        let (desk, thread) = worker::start(number, plans.clone(), sessions.clone(), live.clone(), drain.clone())?;
+        let shared = worker::Shared {
+            plans: plans.clone(),
+            sessions: sessions.clone(),
+            entrance: entrance.clone(),
+            live: live.clone(),
+            drain: drain.clone(),
+        };
+        let (desk, thread) = worker::start(number, shared)?;
         seats.push(desk);
         running.threads.push(thread);
     }
