@@ -166,7 +166,7 @@ fn send_on(x: &Exchange, session: &Session, signed_in: SignedIn) -> Result<Page,
     };
     let seal = x.seal(session.id);
     for line in signed_in.cookies {
-        page.headers.append(header::SET_COOKIE, seal.close_line(&line));
+        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, &line));
     }
     page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     Ok(page)
