@@ -239,6 +239,10 @@ pub struct DenyFormFile {
 pub struct EntryFile {
     /// Addresses that take catalog calls by POST, beside our own `<prefix>/enter`.
     pub paths: Vec<String>,
+    /// Calls a minute that may fail by their caller's fault, for each address they come from.
+    pub rate: Option<u32>,
+    /// Sessions a minute that one buyer may begin.
+    pub buyer_rate: Option<u32>,
     /// Other spellings of the parameters.
     pub names: EntryNames,
 }

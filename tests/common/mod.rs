@@ -6,6 +6,7 @@
 
 pub mod pages;
 pub mod tls;
+pub mod punchout;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
