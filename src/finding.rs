@@ -88,6 +88,12 @@ pub mod code {
     pub const CART_TOO_LONG: &str = "PO-CART-TOO-LONG";
     /// A line lacks a value that its rule requires (name or quantity).
     pub const LINE_VALUE_MISSING: &str = "PO-LINE-VALUE-MISSING";
+    /// Several pieces of the page hold a cart, and not the same one.
+    pub const CART_AMBIGUOUS: &str = "PO-CART-AMBIGUOUS";
+    /// The page prints a line several times (a wide and a narrow layout); it was taken once.
+    pub const LINE_TWICE: &str = "PO-LINE-TWICE";
+    /// A line is printed several times, with different quantities or prices.
+    pub const LINE_CONFLICT: &str = "PO-LINE-CONFLICT";
     /// A price or total was there but could not be read as an amount.
     pub const PRICE_UNREADABLE: &str = "PO-PRICE-UNREADABLE";
     /// A line has neither a unit price nor a line total.

@@ -13,9 +13,13 @@ pub mod currency;
 mod implied_ends;
 pub mod line;
 pub mod price;
+mod raw;
 pub mod read_html;
+pub mod read_json;
 pub mod rules;
 pub mod settle;
+mod texts;
+mod typed;
 pub mod unit;
 
 pub use line::{Cart, Line};

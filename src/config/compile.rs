@@ -71,7 +71,7 @@ pub(super) fn plan(
     let public = public(file, &mut notes);
     let prefix = prefix(file, &mut notes);
     let origin = origin(file, &mut notes);
-    let shop = shop::shop(file, &mut notes);
+    let shop = shop::shop(file, public.as_ref(), &mut notes);
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
     let session = session(file, &mut notes);
@@ -84,6 +84,7 @@ pub(super) fn plan(
         pool: pool(file, &mut notes),
         public,
         prefix,
+        compress: file.compress.unwrap_or(true),
         contact: file.contact.clone(),
         shop: shop?,
         entry,

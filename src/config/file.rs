@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cart::rules::{Chain, RulesSource};
+use crate::cart::rules::{CartSource, Chain, RulesSource, ScriptSource};
 use crate::finding::Severity;
 use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
@@ -33,6 +33,8 @@ pub struct File {
     pub workers: Option<usize>,
     /// Where our own pages live in the shop's address space.
     pub prefix: Option<String>,
+    /// Whether rewritten pages are compressed for the buyer; `false` where a front proxy does it.
+    pub compress: Option<bool>,
     /// Whom a buyer may turn to: shown on problem pages.
     pub contact: Option<String>,
     /// The webshop.
@@ -59,12 +61,17 @@ pub struct File {
 pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
+    /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
+    /// asked under it and its addresses are mapped.
+    pub host: OneOrMany,
     /// A shop platform whose rules are shipped with the program.
     pub preset: Option<String>,
     /// The page a session starts on.
     pub start: Option<String>,
     /// How to reach the start page after entry: `redirect` (303) or `page` (for shops with `SameSite=Strict` cookies).
     pub onward: Option<Onward>,
+    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
@@ -96,12 +103,26 @@ pub struct CartFile {
     pub checkout: OneOrMany,
     /// What the page shows when the cart is empty.
     pub empty: Option<Chain>,
-    /// One element a line.
+    /// Where the cart is: in the page's markup, in a script of the page, or in JSON of its own.
+    pub source: Option<CartSource>,
+    /// Where the page holds JSON.
+    pub script: Option<ScriptSource>,
+    /// The address that answers with the cart as JSON.
+    pub json: Option<String>,
+    /// Where an answer names the next one's address.
+    pub next: Option<String>,
+    /// Most answers that are put together.
+    pub pages: Option<usize>,
+    /// One element a line, or the path to the lines.
     pub line: Option<String>,
     /// Lines that are none (headers, totals): what they hold.
     pub skip: OneOrMany,
+    /// What tells a line from every other, where the page prints lines twice.
+    pub key: Option<Chain>,
     /// What the article is called.
     pub name: Option<Chain>,
+    /// Size, colour and the like: added to the name.
+    pub options: Option<Chain>,
     /// The shop's item number.
     pub sku: Option<Chain>,
     /// How many.
@@ -128,8 +149,15 @@ impl From<&CartFile> for RulesSource {
     fn from(file: &CartFile) -> Self {
         let file = file.clone();
         RulesSource {
+            source: file.source,
+            script: file.script,
+            json: file.json,
+            next: file.next,
+            pages: file.pages,
             line: file.line,
+            key: file.key,
             name: file.name,
+            options: file.options,
             sku: file.sku,
             quantity: file.quantity,
             price: file.price,

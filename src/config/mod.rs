@@ -1,4 +1,4 @@
-//! `proxy.toml`, in two steps: what the file may say ([`file`]), and what will be done ([`plan`]).
+//! `proxy.toml`, in two steps: what the file may say ([`mod@file`]), and what will be done ([`plan`]).
 //!
 //! `file` alone knows serde's view of the TOML; [`compile`] alone turns its texts into compiled things. A reload is a new
 //! `Arc<Plan>`.

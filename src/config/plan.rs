@@ -19,6 +19,7 @@ use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Account, SignIn};
 use crate::upstream::{Origin, PoolLimits};
 
@@ -42,6 +43,8 @@ pub struct Plan {
     pub public: Option<Public>,
     /// Our own pages live below this path; it begins and ends with a slash.
     pub prefix: String,
+    /// Rewritten pages are compressed for the buyer.
+    pub compress: bool,
     /// Shown on problem pages.
     pub contact: Option<String>,
     /// What is known of the shop.
@@ -68,10 +71,16 @@ pub struct Public {
 /// What is known of the shop.
 #[derive(Clone, Debug)]
 pub struct Shop {
+    /// Names by which it knows itself, as far as the configuration tells.
+    pub names: Vec<Name>,
+    /// Where visitors know it by another than the first of those.
+    pub own_name: Option<Arc<OwnName>>,
     /// The address a session starts on: path and query.
     pub start: String,
     /// How the browser is sent there.
     pub onward: Onward,
+    /// Cookies that are sealed in sessions beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in.
     pub sign_in: SignIn,
     /// The cart page's address.

@@ -6,11 +6,10 @@
 
 use http::HeaderMap;
 
-use crate::cart::{Cart, read_html};
+use crate::cart::Cart;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
-use crate::location::Target;
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
@@ -19,6 +18,8 @@ use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::{Session, cookie};
 use crate::shop::Jar;
+
+use super::read_cart;
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -99,13 +100,11 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let plan = x.plan();
     let mut headers = headers.clone();
     cookie::take_out(&mut headers);
+    let seal = x.seal(session.id);
+    seal.open(&mut headers);
     let mut visit = super::visit(x, &headers, session.accept_language.clone(), Jar::from_browser(&headers))?;
-    let seen = visit.open(&plan.shop.cart_address).await?;
-    let ended = Target::new(seen.url.path(), seen.url.query());
-    if !seen.status.is_success() || !plan.shop.cart_pages.iter().any(|page| page.matches(&ended)) {
-        return Err(Problem::new(Kind::CartUnreadable, format!("instead of the cart page, {}", seen.describe())));
-    }
-    let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    let shop = &plan.shop;
+    let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
     let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
@@ -121,12 +120,16 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             let reference = session.reference.to_string();
             let contact = plan.contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
-            let names: Vec<&str> = cart.lines.iter().map(|line| line.name.as_str()).collect();
+            // A line that could not be read is not among the lines, so those after it stand under another number.
+            let unread =
+                cart.findings.iter().any(|finding| finding.line.is_some() && finding.severity == Severity::Error);
+            let lines = if unread { &[] } else { cart.lines.as_slice() };
+            let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
             pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
         }
     };
     for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, cookie.clone());
+        page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
     }
     Ok(page)
 }
@@ -134,7 +137,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
 fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
     let (reference, buyer, lines) = (session.reference, &session.buyer, cart.lines.len());
     if Finding::any_error(findings) {
-        tracing::warn!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+        let code = Kind::CartRefused.code();
+        tracing::warn!(%reference, code, %buyer, lines, hook = %session.hook, "{what}");
     } else {
         tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
     }

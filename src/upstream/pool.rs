@@ -76,7 +76,7 @@ impl Pool {
     /// Sends a request and waits for the head of the answer.
     ///
     /// The request's URI is in origin form (`/path?query`, or `*`); its Host goes out as it is, or is the shop's own
-    /// when there is none. The request is sent again under [`again`]'s rule alone. Dropping the future or the answer's
+    /// when there is none. The request is sent again under the retry rule alone. Dropping the future or the answer's
     /// body closes the connection.
     ///
     /// # Errors
