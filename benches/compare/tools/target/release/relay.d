@@ -1,1 +1,0 @@
-/work/main/benches/compare/tools/target/release/relay: /work/main/benches/compare/tools/src/bin/relay.rs
