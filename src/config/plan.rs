@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use super::credentials::Password;
 use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
+use super::tls::Tls;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
@@ -29,8 +30,10 @@ pub type Plans = Arc<ArcSwap<Plan>>;
 /// The whole of what this program will do.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where to listen.
-    pub listen: Vec<SocketAddr>,
+    /// Where to listen, and what is spoken there.
+    pub listen: Vec<Listener>,
+    /// How TLS is spoken, where a listener does.
+    pub tls: Option<Tls>,
     /// Threads that serve.
     pub workers: usize,
     /// What clients may cost.
@@ -57,6 +60,24 @@ pub struct Plan {
     pub buyers: Buyers,
     /// What is logged, and how.
     pub log: Log,
+}
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Connections begin with a TLS handshake.
+    pub tls: bool,
+    /// Connections of `trusted_proxies` begin with a PROXY protocol header, before anything else.
+    pub proxy_protocol: bool,
+}
+
+impl Listener {
+    /// One for plain HTTP.
+    pub fn plain(address: SocketAddr) -> Self {
+        Listener { address, tls: false, proxy_protocol: false }
+    }
 }
 
 /// The address that visitors type.
