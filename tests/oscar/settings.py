@@ -1,7 +1,7 @@
 """A django-oscar shop as its makers ship it. Its data (database, search index, static files) lie in $SHOP_DATA.
 
 With $SHOP_NAME (host and port) it insists on that name: others are refused, and it writes the name in its cookies and
-in the addresses of its files.
+in the addresses of its pictures.
 """
 
 import os
@@ -76,9 +76,10 @@ LANGUAGES = [("en-gb", "English"), ("nb", "Norsk"), ("de", "Deutsch")]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Europe/Oslo"
-STATIC_URL = f"http://{NAME}/static/" if NAME else "/static/"
+STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
-MEDIA_URL = "/media/"
+# Its pictures alone: a script of its pages puts together the address of another script.
+MEDIA_URL = f"http://{NAME}/media/" if NAME else "/media/"
 MEDIA_ROOT = DATA / "media"
 OSCAR_SHOP_NAME = "Fjordverktøy"
 OSCAR_DEFAULT_CURRENCY = "NOK"
