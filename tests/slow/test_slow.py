@@ -1,0 +1,99 @@
+"""slowhttptest against the proxy with two workers: slow heads, slow bodies and slow readers, some seconds each, while a
+visitor and a buyer ask for pages. Nobody waits, and what is slow is cut off or left to its time-out."""
+
+import http.client
+import pathlib
+import subprocess
+import sys
+import time
+import unittest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "memory"), str(TESTS / "browser")]
+
+import config  # noqa: E402
+import raw  # noqa: E402
+
+import big_shop  # noqa: E402
+
+HOOK = "http://procurement.localhost:1/hook"
+SECONDS = 6
+# Long for a page of some bytes, far below any time-out that ends a slow client.
+AT_ONCE = 3
+
+
+class Shop(big_shop.Server):
+    # Python's own is 5, and what does not fit waits for the kernel's next try, seconds later.
+    request_queue_size = 512
+
+    def handle_error(self, *_):
+        """Attackers hang up: nothing to tell."""
+
+
+class Slow(unittest.TestCase):
+    def setUp(self):
+        self.shop = Shop()
+        self.addCleanup(self.shop.server_close)
+        self.addCleanup(self.shop.shutdown)
+        self.proxy = config.Proxy(
+            self.shop.address,
+            [HOOK.removesuffix("/hook")],
+            account=(big_shop.USER, big_shop.PASSWORD),
+            shop={"start": "/"},
+            sign_in={
+                "page": "/login",
+                "fields": {"user": "{username}", "password": "{password}"},
+                "success": {"element": "a[href='/logout']"},
+            },
+            cart={
+                "page": "/cart",
+                "line": "#cart tr.line",
+                "name": ".name a",
+                "quantity": "input.quantity@value",
+                "price": ".price",
+                "checkout": "a.checkout",
+                "max_lines": 2000,
+            },
+            deny={"paths": ["/checkout/**"]},
+        )
+        self.addCleanup(self.proxy.end)
+        self.host, self.port = self.proxy.address.removeprefix("http://").rsplit(":", 1)
+        self.buyer = raw.Raw(self.proxy.address)
+        self.assertEqual(self.buyer.ask("POST", config.ENTRY, config.call(HOOK)).status, 303)
+
+    def attack(self, *options, path="/"):
+        """The attack, and how long a visitor and the buyer waited meanwhile, at the longest."""
+        command = ["slowhttptest", *options, "-c", "300", "-r", "300", "-l", str(SECONDS), "-v", "1"]
+        command += ["-u", self.proxy.address + path]
+        attacker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self.addCleanup(attacker.wait)
+        self.addCleanup(attacker.kill)
+        longest, asked = 0, 0
+        time.sleep(1)
+        while attacker.poll() is None and asked < 500:
+            begin = time.monotonic()
+            connection = http.client.HTTPConnection(self.host, int(self.port), timeout=20)
+            connection.request("GET", "/login")
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, 200)
+            answer.read()
+            connection.close()
+            self.assertEqual(self.buyer.ask("GET", "/").status, 200)
+            longest, asked = max(longest, time.monotonic() - begin), asked + 1
+            time.sleep(0.1)
+        attacker.wait(timeout=SECONDS * 4)
+        self.assertGreater(asked, 5, "the attack lasted long enough to be noticed")
+        self.assertLess(longest, AT_ONCE)
+
+    def test_slow_heads(self):
+        self.attack("-H", "-i", "1")
+
+    def test_slow_bodies_of_catalog_calls(self):
+        self.attack("-B", "-i", "1", path=config.ENTRY)
+
+    def test_slow_readers(self):
+        self.attack("-X", "-w", "1", "-y", "16", "-n", "1", "-z", "5", "-c", "100", path="/cart")
+
+
+if __name__ == "__main__":
+    unittest.main()
