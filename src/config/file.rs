@@ -14,7 +14,7 @@ use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
 use crate::protocol::oci::source::FieldSource;
-use crate::shop::SignInSource;
+use crate::shop::{EmptyingSource, SignInSource};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -115,6 +115,8 @@ pub struct CartFile {
     pub link: Option<Chain>,
     /// Further values by a name of one's own.
     pub extra: BTreeMap<String, Chain>,
+    /// How a cart is emptied.
+    pub clear: Option<EmptyingSource>,
     /// How numbers are printed: `auto`, or a sample such as `1.234,56`.
     pub numbers: Option<String>,
     /// More lines than this are refused.
@@ -294,8 +296,8 @@ pub struct BuyerFile {
     pub password: Option<String>,
     /// Where its carts may go.
     pub hooks: Vec<String>,
-    /// Its logins at the shop.
-    pub accounts: Vec<AccountFile>,
+    /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.
+    pub accounts: AccountsFile,
     /// How the form is sent.
     pub form: FormFile,
     /// NEW_ITEM fields that differ from the usual mapping.
@@ -310,6 +312,78 @@ pub struct BuyerFile {
     pub units: BTreeMap<String, String>,
     /// The unit where the shop names none, or an unknown one.
     pub default_unit: Option<String>,
+}
+
+/// `buyer.accounts`
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub enum AccountsFile {
+    #[default]
+    None,
+    List(Vec<AccountFile>),
+    Strategy(StrategyFile),
+}
+
+/// `buyer.accounts` as a table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyFile {
+    /// How a session gets its account.
+    pub strategy: Strategy,
+    /// For `pool`: the accounts.
+    #[serde(default)]
+    pub list: Vec<AccountFile>,
+    /// For `shared` the account; for `per-user` a rule such as `{parameter.email}`.
+    pub username: Option<String>,
+    /// A file that holds the password, or for `per-user` its rule.
+    pub password_file: Option<PathBuf>,
+    /// An environment variable that holds it.
+    pub password_env: Option<String>,
+    /// In clear: warned of.
+    pub password: Option<String>,
+}
+
+/// How a session gets its account at the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// One of several, for itself alone.
+    Pool,
+    /// All sessions have the same one: for shops that keep a cart for each session of their own.
+    Shared,
+    /// Each person has one, told from the catalog call.
+    PerUser,
+    /// The catalog call's own USERNAME and PASSWORD.
+    Passthrough,
+    /// None.
+    Guest,
+}
+
+impl<'de> Deserialize<'de> for AccountsFile {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ListOrTable)
+    }
+}
+
+/// Not an untagged enum: its errors would name neither key nor place.
+struct ListOrTable;
+
+impl<'de> serde::de::Visitor<'de> for ListOrTable {
+    type Value = AccountsFile;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of accounts, or a table with a `strategy`")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<AccountsFile, A::Error> {
+        let list = serde::de::value::SeqAccessDeserializer::new(list);
+        Deserialize::deserialize(list).map(AccountsFile::List)
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, table: A) -> Result<AccountsFile, A::Error> {
+        let table = serde::de::value::MapAccessDeserializer::new(table);
+        Deserialize::deserialize(table).map(AccountsFile::Strategy)
+    }
 }
 
 /// One of `buyer.accounts`.

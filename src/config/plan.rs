@@ -3,6 +3,7 @@
 //! Workers and sessions share one `Arc<Plan>`; a reload makes a new one. Each part of a plan is a type of the module that
 //! acts on it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::location::Location;
 use crate::policy::Policy;
+use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
-use crate::shop::{Account, SignIn};
+use crate::shop::{Account, Emptying, SignIn, Template};
 use crate::upstream::{Origin, PoolLimits};
 
 /// The plan in force; a reload stores a new one, and the next request sees it.
@@ -73,14 +75,16 @@ pub struct Shop {
     pub start: String,
     /// How the browser is sent there.
     pub onward: Onward,
-    /// How a person signs in.
-    pub sign_in: SignIn,
+    /// How a person signs in; there is none only where all buyers are guests.
+    pub sign_in: Option<SignIn>,
     /// The cart page's address.
     pub cart_address: String,
     /// The cart page in all its spellings.
     pub cart_pages: Vec<Location>,
     /// Where the cart's values stand.
     pub cart: Arc<Rules>,
+    /// How a cart is emptied, where that is known.
+    pub emptying: Option<Emptying>,
     /// The controls that lead to checkout.
     pub checkout: Controls,
     /// How a cart returns.
@@ -135,14 +139,53 @@ pub struct Buyer {
     pub password: Password,
     /// Where its carts may go.
     pub hooks: Vec<HookRule>,
-    /// Its logins at the shop, at least one.
-    pub accounts: Vec<Account>,
+    /// Its logins at the shop.
+    pub accounts: Accounts,
     /// A cart to its fields.
     pub mapping: Mapping,
     /// The shop's units to its codes.
     pub units: Units,
     /// How the form is sent.
     pub form: FormStyle,
+}
+
+impl Buyer {
+    /// Its calls carry the shop's own credentials.
+    pub fn passes_through(&self) -> bool {
+        matches!(self.accounts, Accounts::Passthrough)
+    }
+}
+
+/// How a session gets its account at the shop.
+pub enum Accounts {
+    /// One of these, at least one, for itself alone.
+    Pool(Vec<Account>),
+    /// This one, whoever else has it: the shop keeps a cart for each session of its own.
+    Shared(Account),
+    /// One for each person, by rules over the catalog call's parameters. A person's new session ends the earlier one.
+    PerUser {
+        /// The rule for the user name; its words are `parameter.` and a parameter's name.
+        username: Template,
+        /// The rule for the password.
+        password: Template,
+    },
+    /// The catalog call's USERNAME and PASSWORD are the shop's own, and the shop judges them.
+    Passthrough,
+    /// Nobody signs in.
+    Guest,
+}
+
+impl fmt::Debug for Accounts {
+    /// The strategy alone: the rule for a password may be the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Accounts::Pool(_) => "Pool",
+            Accounts::Shared(_) => "Shared",
+            Accounts::PerUser { .. } => "PerUser",
+            Accounts::Passthrough => "Passthrough",
+            Accounts::Guest => "Guest",
+        })
+    }
 }
 
 /// How a buyer's form is sent.
@@ -175,7 +218,12 @@ impl Buyers {
 
     /// The buyer whose catalog calls carry that USERNAME.
     pub fn with_username(&self, username: &str) -> Option<&Arc<Buyer>> {
-        self.0.iter().find(|buyer| buyer.username == username)
+        self.0.iter().filter(|buyer| !buyer.passes_through()).find(|buyer| buyer.username == username)
+    }
+
+    /// The first buyer whose calls carry the shop's own credentials, and whose carts may go to that hook.
+    pub fn passing_through(&self, hook: &Hook) -> Option<&Arc<Buyer>> {
+        self.0.iter().filter(|buyer| buyer.passes_through()).find(|buyer| hook.allowed_by(&buyer.hooks).is_ok())
     }
 
     /// How many there are.

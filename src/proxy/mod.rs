@@ -58,6 +58,7 @@ async fn serve(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body
             from_own_pages(&head)?;
             hand_over::fresh(x, &session, &buyer, &head.headers).await.map(own)
         }
+        (Route::Own(OwnPage::Wait), _) => enter::again(x, &head).await.map(own),
         (Route::Own(_), _) => Err(Problem::new(Kind::NoSuchPage, format!("{} is no page of ours", head.uri.path()))),
         (Route::Over | Route::Shop, _) => Err(Problem::new(Kind::SessionOver, "the cookie's session is over")),
     }

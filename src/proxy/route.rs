@@ -27,6 +27,8 @@ pub enum Route {
 pub enum OwnPage {
     /// Reads the cart and hands it over.
     Return,
+    /// Asks again for an account.
+    Wait,
     /// There is no such page.
     Unknown,
 }
@@ -51,6 +53,7 @@ pub fn route(plan: &Plan, head: &request::Parts, claim: Claim) -> Route {
             "enter" => Route::Enter,
             "return" if claim == Claim::Open => Route::Own(OwnPage::Return),
             "return" => Route::Over,
+            "wait" => Route::Own(OwnPage::Wait),
             _ => Route::Own(OwnPage::Unknown),
         };
     }
@@ -103,6 +106,7 @@ mod tests {
             ("GET", "/_punchout/enter", Claim::None, Route::Enter),
             ("POST", "/_punchout/return", Claim::Open, Route::Own(OwnPage::Return)),
             ("POST", "/_punchout/return", Claim::None, Route::Over),
+            ("GET", "/_punchout/wait?ticket=x", Claim::None, Route::Own(OwnPage::Wait)),
             ("GET", "/_punchout/x", Claim::None, Route::Own(OwnPage::Unknown)),
             ("GET", "/_punchoutx", Claim::None, Route::Visitor),
         ] {

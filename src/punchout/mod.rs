@@ -1,11 +1,15 @@
-//! A session's life: how it begins ([`enter`]) and how its cart goes back ([`hand_over`]).
+//! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`]), how its cart goes back
+//! ([`hand_over`]), and how its cart is emptied for the next ([`clear`]).
 
+pub mod accounts;
+pub mod clear;
 pub mod enter;
 pub mod hand_over;
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
+use crate::config::Plan;
 use crate::exchange::Exchange;
 use crate::pages::Nonce;
 use crate::problem::{Kind, Problem};
@@ -16,20 +20,28 @@ use crate::shop::{Browser, Jar, Visit, VisitLimits};
 /// # Errors
 /// A request without a usable Host.
 fn visit(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>, jar: Jar) -> Result<Visit, Problem> {
-    let plan = x.plan();
+    Visit::new(x.pool().clone(), browser(x, headers, language)?, jar, limits(x.plan()))
+}
+
+/// The browser that sent `headers`, as the shop is to see it.
+///
+/// # Errors
+/// A request without Host.
+fn browser(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>) -> Result<Browser, Problem> {
     let no_host = || Problem::new(Kind::BadRequest, "a request without Host cannot begin or end a punchout");
     let host = headers.get(HOST).cloned().ok_or_else(no_host)?;
-    let browser = Browser {
+    Ok(Browser {
         forwarded_host: host.clone(),
         host,
         https: x.secure(),
         forwarded_for: x.client().forwarded_for(headers),
         user_agent: headers.get(USER_AGENT).cloned(),
         accept_language: language,
-    };
-    let limits =
-        VisitLimits { page_size: plan.shop.page_size, deadline: plan.shop.sign_in_time, ..VisitLimits::default() };
-    Visit::new(x.pool().clone(), browser, jar, limits)
+    })
+}
+
+fn limits(plan: &Plan) -> VisitLimits {
+    VisitLimits { page_size: plan.shop.page_size, deadline: plan.shop.sign_in_time, ..VisitLimits::default() }
 }
 
 /// A fresh nonce for a page of ours.

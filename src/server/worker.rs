@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
@@ -15,8 +16,12 @@ use super::connection;
 use super::drain::Drain;
 use crate::config::Plans;
 use crate::exchange::Shop;
+use crate::punchout::clear;
 use crate::session::store::Store;
 use crate::upstream::{Live, Pool};
+
+/// Between two looks at sessions that ended by themselves.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// Where the acceptor lays down connections for a worker.
 pub(super) struct Desk {
@@ -120,6 +125,7 @@ pub(super) fn start(
 
 async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, load: Arc<Load>) {
     let drain = worker.drain.clone();
+    tokio::task::spawn_local(sweep(worker.clone()));
     let arrive = async {
         while let Some(arrival) = desk.recv().await {
             tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
@@ -140,6 +146,15 @@ async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, l
             tracing::warn!(open = load.open.load(Ordering::Relaxed), "connections cut after {limit:?} of draining");
         },
         () = drain.cut_off() => {}
+    }
+}
+
+/// Looks after sessions that ended by themselves: a buyer who closes the browser ends none. Every worker looks, and each
+/// such session is given to one of them.
+async fn sweep(worker: Rc<Worker>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        clear::sweep(worker.shop()).await;
     }
 }
 

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::{Notes, policy, size, time};
+use super::{Notes, accounts, policy, size, time};
 use crate::cart::rules::{RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, OneOrMany};
 use crate::config::plan::Shop;
 use crate::location::Location;
 use crate::rewrite::controls::Controls;
-use crate::shop::SignIn;
+use crate::shop::{Emptying, SignIn};
 
 /// Every part is looked at, also where another is at fault.
 pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
     let source = &file.shop;
     let start = start(source.start.as_deref(), notes);
-    let sign_in = sign_in(source.sign_in.as_ref(), notes);
+    let sign_in = sign_in(file, notes);
     let cart_pages = cart_pages(&source.cart, notes);
     let cart_address = cart_address(&cart_pages, notes);
     let cart = rules(&source.cart, notes);
+    let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let policy = policy(&source.deny, notes);
     if policy.denials.is_empty() {
@@ -35,6 +36,7 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         cart_address: cart_address?,
         cart_pages,
         cart: Arc::new(cart?),
+        emptying: emptying?,
         checkout: checkout?,
         way: source.cart.r#return.unwrap_or_default(),
         policy,
@@ -53,18 +55,43 @@ fn start(start: Option<&str>, notes: &mut Notes<'_>) -> Option<String> {
     None
 }
 
-fn sign_in(source: Option<&crate::shop::SignInSource>, notes: &mut Notes<'_>) -> Option<SignIn> {
-    let Some(source) = source else {
-        notes.fault("shop.sign_in", "is missing: how a buyer's account signs in to the shop");
-        return None;
+/// `Some(None)`: nobody signs in.
+fn sign_in(file: &File, notes: &mut Notes<'_>) -> Option<Option<SignIn>> {
+    let Some(source) = &file.shop.sign_in else {
+        if file.buyer.is_empty() || file.buyer.iter().any(accounts::signs_in) {
+            notes.fault("shop.sign_in", "is missing: how a buyer's account signs in to the shop");
+        }
+        return Some(None);
     };
     match SignIn::compile(source) {
-        Ok(sign_in) => Some(sign_in),
+        Ok(sign_in) => Some(Some(sign_in)),
         Err(faults) => {
             for fault in faults {
                 // Each begins with its key.
                 let (key, message) = fault.split_once(": ").unwrap_or(("", &fault));
                 notes.fault(format!("shop.sign_in.{key}"), message);
+            }
+            None
+        }
+    }
+}
+
+/// `Some(None)`: nobody knows how.
+fn emptying(file: &File, notes: &mut Notes<'_>) -> Option<Option<Emptying>> {
+    let Some(source) = &file.shop.cart.clear else {
+        if file.buyer.iter().any(accounts::keeps_carts) {
+            let message =
+                "is missing: what one session leaves in the cart of a pooled account, the next one finds there";
+            notes.warn("shop.cart.clear", message);
+        }
+        return Some(None);
+    };
+    match Emptying::compile(source) {
+        Ok(emptying) => Some(Some(emptying)),
+        Err(faults) => {
+            for fault in faults {
+                let (key, message) = fault.split_once(": ").unwrap_or(("", &fault));
+                notes.fault(format!("shop.cart.clear.{key}"), message);
             }
             None
         }
