@@ -196,15 +196,15 @@ fn holds(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
     }
 }
 
-/// serde's message, with a suggestion where a key or word is nearly one that is known.
+/// serde's message; where a key or word is nearly a known one, that one instead of the whole list.
 fn explain(message: &str) -> String {
     let message = message.trim();
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    if let (true, Some(given)) = (unknown, quoted.next())
+    let what = ["unknown field", "unknown variant"].into_iter().find(|what| message.starts_with(what));
+    if let (Some(what), Some(given)) = (what, quoted.next())
         && let Some(near) = nearest(given, quoted)
     {
-        return format!("{message}; did you mean `{near}`?");
+        return format!("{what} `{given}`; did you mean `{near}`?");
     }
     message.to_owned()
 }

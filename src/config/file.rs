@@ -62,6 +62,8 @@ pub struct ShopFile {
     pub start: Option<String>,
     /// How to reach the start page after entry: `redirect` (303) or `page` (for shops with `SameSite=Strict` cookies).
     pub onward: Option<Onward>,
+    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.

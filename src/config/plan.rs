@@ -75,6 +75,8 @@ pub struct Shop {
     pub start: String,
     /// How the browser is sent there.
     pub onward: Onward,
+    /// Cookies that are sealed in sessions beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in; there is none only where all buyers are guests.
     pub sign_in: Option<SignIn>,
     /// The cart page's address.

@@ -125,8 +125,12 @@ fn is_ours(name: &str) -> bool {
 
 /// Removes fields by which frameworks let a request name another path or method than its own (IIS, Symfony, Zend, Rails):
 /// with them a buyer could reach a denied path under an innocent one. For requests within a session; no browser sends
-/// them.
+/// them. Nor do they send names with an underscore, which some gateways take for their own (`SCRIPT_NAME`).
 pub fn strip_overrides(headers: &mut HeaderMap) {
+    let odd: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    for name in odd {
+        headers.remove(name);
+    }
     for name in [
         "x-original-url",
         "x-rewrite-url",
@@ -258,8 +262,12 @@ mod tests {
 
     #[test]
     fn a_request_cannot_name_another_path_beside_its_own() {
-        let mut headers =
-            map(&[("x-original-url", "/checkout"), ("x-http-method-override", "POST"), ("accept", "*/*")]);
+        let mut headers = map(&[
+            ("x-original-url", "/checkout"),
+            ("x-http-method-override", "POST"),
+            ("script_name", "/basket"),
+            ("accept", "*/*"),
+        ]);
         strip_overrides(&mut headers);
         assert_eq!(names(&headers), ["accept"]);
     }

@@ -74,7 +74,11 @@ pub async fn serve(
     };
     let request = match admit(x, session, &asked, &target, request).await? {
         Admitted::Denied(answer) => return Ok(answer),
-        Admitted::Upgrade(request) => return forward::forward(x, request).await,
+        Admitted::Upgrade(request) => {
+            let mut answer = forward::forward(x, request).await?;
+            x.seal(session.id).close(answer.headers_mut());
+            return Ok(answer);
+        }
         Admitted::Ordinary(request) => request,
     };
     let answer = x.pool().send(request).await?;
@@ -101,7 +105,7 @@ async fn admit(
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
     let (mut head, body) = request.into_parts();
-    for_session(&mut head, session);
+    for_session(x, &mut head, session);
     if verdict == Verdict::Allow {
         let request = Request::from_parts(head, body);
         let upgrade = super::headers::upgrade(request.headers()).is_some();
@@ -141,9 +145,10 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Probl
 }
 
 /// What a session's requests never carry, and what they always do.
-fn for_session(head: &mut request::Parts, session: &Session) {
+fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
     let headers = &mut head.headers;
     cookie::take_out(headers);
+    x.seal(session.id).open(headers);
     super::headers::strip_overrides(headers);
     // The prices are read by the number format of one language: the one in which the session began.
     if let Some(language) = &session.accept_language {
@@ -183,8 +188,9 @@ fn bring_back(
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
     asked: &Asked,
-    answer: Response<upstream::Body>,
+    mut answer: Response<upstream::Body>,
 ) -> Result<Response<Body>, Problem> {
+    x.seal(session.id).close(answer.headers_mut());
     let rewritable = response_headers::rewritable(&asked.method, answer.status(), answer.headers());
     if rewritable == Rewritable::No {
         return forward::toward_client(answer);

@@ -242,8 +242,9 @@ fn send_on(x: &Exchange, session: &Session) -> Result<Page, Problem> {
         Onward::Redirect => pages::redirect(&shop.start),
         Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
     };
+    let seal = x.seal(session.id);
     for line in session.jar.set_cookies() {
-        page.headers.append(header::SET_COOKIE, line.clone());
+        page.headers.append(header::SET_COOKIE, seal.close_line(line));
     }
     page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     Ok(page)

@@ -103,6 +103,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let plan = x.plan();
     let mut headers = headers.clone();
     cookie::take_out(&mut headers);
+    let seal = x.seal(session.id);
+    seal.open(&mut headers);
     let mut visit = super::visit(x, &headers, session.accept_language.clone(), Jar::from_browser(&headers))?;
     let seen = visit.open(&plan.shop.cart_address).await?;
     let ended = Target::new(seen.url.path(), seen.url.query());
@@ -125,12 +127,16 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             let reference = session.reference.to_string();
             let contact = plan.contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
-            let names: Vec<&str> = cart.lines.iter().map(|line| line.name.as_str()).collect();
+            // A line that could not be read is not among the lines, so those after it stand under another number.
+            let unread =
+                cart.findings.iter().any(|finding| finding.line.is_some() && finding.severity == Severity::Error);
+            let lines = if unread { &[] } else { cart.lines.as_slice() };
+            let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
             pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
         }
     };
     for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, cookie.clone());
+        page.headers.append(http::header::SET_COOKIE, seal.close_line(cookie));
     }
     Ok(page)
 }
@@ -138,7 +144,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
 fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
     let (reference, buyer, lines) = (session.reference, &session.buyer, cart.lines.len());
     if Finding::any_error(findings) {
-        tracing::warn!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+        let code = Kind::CartRefused.code();
+        tracing::warn!(%reference, code, %buyer, lines, hook = %session.hook, "{what}");
     } else {
         tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
     }

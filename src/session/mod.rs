@@ -3,10 +3,12 @@
 //! * [`id`]: the secret in the cookie, and the reference that people quote.
 //! * [`store`]: the sessions that are open, the accounts they hold, and who waits for one.
 //! * [`cookie`]: our one cookie.
+//! * [`seal`]: the shop's cookies, sealed while a session lasts.
 
 pub mod cookie;
 pub mod id;
 mod leases;
+pub mod seal;
 pub mod store;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

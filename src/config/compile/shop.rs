@@ -32,6 +32,7 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
     Some(Shop {
         start: start?,
         onward: source.onward.unwrap_or_default(),
+        seal_cookies: source.seal_cookies.clone(),
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
