@@ -300,6 +300,10 @@ pub struct BuyerFile {
     pub hooks: Vec<String>,
     /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.
     pub accounts: AccountsFile,
+    /// What its procurement system is called on the bar; the buyer's name by default.
+    pub system: Option<String>,
+    /// Whether the shop's pages get a bar with the ways back.
+    pub bar: Option<bool>,
     /// How the form is sent.
     pub form: FormFile,
     /// NEW_ITEM fields that differ from the usual mapping.
@@ -418,6 +422,10 @@ pub struct FormFile {
     pub long_text: Option<LongTextStyle>,
     /// More inputs than this are refused.
     pub max_inputs: Option<usize>,
+    /// How the buyer goes back without a cart where the call has no OCICANCEL: `post`, `none` or an address.
+    pub cancel: Option<String>,
+    /// Whether a cart that was sent may be sent again: the session then stays, with its account.
+    pub again: Option<bool>,
     /// What PRICEUNIT may be.
     pub price_units: Option<Vec<u32>>,
 }

@@ -147,6 +147,10 @@ pub struct Buyer {
     pub mapping: Mapping,
     /// The shop's units to its codes.
     pub units: Units,
+    /// What its procurement system is called.
+    pub system: String,
+    /// The shop's pages get a bar with the ways back.
+    pub bar: bool,
     /// How the form is sent.
     pub form: FormStyle,
 }
@@ -201,6 +205,22 @@ pub struct FormStyle {
     pub hook_query: HookQuery,
     /// Send `~OkCode`, `~TARGET` and `~CALLER` even where the call had none.
     pub sap_fields: bool,
+    /// How the buyer goes back without a cart, where the call does not say.
+    pub cancel: Cancel,
+    /// A cart that was sent may be sent again.
+    pub again: bool,
+}
+
+/// How a buyer goes back without a cart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cancel {
+    /// The form without a cart goes to the hook: OCI's way.
+    #[default]
+    Post,
+    /// To this address.
+    Link(String),
+    /// Nobody is told.
+    None,
 }
 
 /// All customers.

@@ -24,10 +24,11 @@ use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::location::Target;
+use crate::pages::Nonce;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
-use crate::punchout::hand_over;
+use crate::punchout::{bar, hand_over};
 use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
 use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
@@ -52,6 +53,13 @@ struct Asked {
     piece: bool,
     /// What the buyer's browser decodes.
     coding: Coding,
+}
+
+impl Asked {
+    /// The answer is a cart page that carries the form which takes the cart to the hook.
+    fn submits(&self, x: &Exchange) -> bool {
+        self.cart && !self.piece && x.plan().shop.way == ReturnWay::Page
+    }
 }
 
 /// Serves a session's request.
@@ -196,7 +204,9 @@ fn bring_back(
         return forward::toward_client(answer);
     }
     let (mut head, body) = forward::head_toward_client(answer)?;
-    let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
+    let nonce = Nonce::random().ok().filter(|_| asked.submits(x));
+    let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
+    let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
     let declared = charset::declared(&head.headers);
     let shop_coding = match Coding::of(&head.headers) {
         Ok(coding) => coding,
@@ -228,7 +238,14 @@ fn page<'p>(
     let plan = x.plan();
     let shop = &plan.shop;
     let cart_page = asked.cart && !asked.piece;
-    let submits = cart_page && shop.way == ReturnWay::Page;
+    let submits = asked.submits(x);
+    let mut end = match (&opening.script_nonce, submits) {
+        (Some(nonce), true) => bar::script(&plan.prefix, nonce),
+        _ => String::new(),
+    };
+    if buyer.bar && !asked.piece {
+        end.push_str(&bar::bar(&plan.prefix, buyer, session, submits));
+    }
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
@@ -248,27 +265,29 @@ fn page<'p>(
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let closing = (session.clone(), leave.clone());
-        let end = move || {
+        let at_end = move || {
             let cart = reader.finish();
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&buyer, &session, &leave, &cart)
+            hand_over::at_end_of_page(&buyer, &session, &leave, &cart) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;
             tracing::warn!(reference = %session.reference, code = Kind::CartUnreadable.code(), %failure, "the cart page was cut off");
             hand_over::closed(&leave)
         };
-        (readers, Some(Box::new(end)), OnFailure::Close(Box::new(tail)))
+        (readers, Some(Box::new(at_end)), OnFailure::Close(Box::new(tail)))
     } else {
         let (reference, path, leave) = (session.reference, asked.path.clone(), leave.clone());
         let tail = move |failure: &Failure| {
             tracing::warn!(%reference, path, %failure, "passes the rest of a page on as it is");
             leave.start_form()
         };
-        (Vec::new(), None, OnFailure::PassThrough(Box::new(tail)))
+        let at_end: Option<Box<dyn FnOnce() -> String>> =
+            if end.is_empty() { None } else { Some(Box::new(move || end)) };
+        (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
     let page = Page { controls: &shop.checkout, leave, hide: &[], opening, readers, end_of_body, seen };
     (page, on_failure)

@@ -1,10 +1,12 @@
 //! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`]), how its cart goes back
-//! ([`hand_over`]), and how its cart is emptied for the next ([`clear`]).
+//! ([`hand_over`]), how it is left ([`leave`], and the [`bar`] on its pages), and how its cart is emptied for the next ([`clear`]).
 
 pub mod accounts;
+pub mod bar;
 pub mod clear;
 pub mod enter;
 pub mod hand_over;
+pub mod leave;
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
@@ -13,6 +15,7 @@ use crate::config::Plan;
 use crate::exchange::Exchange;
 use crate::pages::Nonce;
 use crate::problem::{Kind, Problem};
+use crate::session::{Session, cookie};
 use crate::shop::{Browser, Jar, Visit, VisitLimits};
 
 /// A visit to the shop on behalf of the browser that sent `headers`: with its name, its address and its language.
@@ -38,6 +41,14 @@ fn browser(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>) -> 
         user_agent: headers.get(USER_AGENT).cloned(),
         accept_language: language,
     })
+}
+
+/// The shop's cookies that a session's browser sent, as the shop knows them.
+fn jar_of(x: &Exchange, session: &Session, headers: &HeaderMap) -> Jar {
+    let mut headers = headers.clone();
+    cookie::take_out(&mut headers);
+    x.seal(session.id).open(&mut headers);
+    Jar::from_browser(&headers)
 }
 
 fn limits(plan: &Plan) -> VisitLimits {

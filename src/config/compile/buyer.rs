@@ -7,7 +7,8 @@ use super::{Notes, accounts, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::Password;
 use crate::config::file::{BuyerFile, File};
-use crate::config::plan::{Buyer, Buyers, FormStyle};
+use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
+use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::mapping::MappingSettings;
 use crate::protocol::oci::{Charset, HookRule, Mapping, Target};
 
@@ -37,7 +38,9 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let form = form(buyer, key, notes);
     let name = name?;
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
-    Some(Buyer { name, username, password: password?, hooks, accounts: accounts?, mapping: mapping?, units, form })
+    let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
+    let (password, accounts, mapping) = (password?, accounts?, mapping?);
+    Some(Buyer { name, username, password, hooks, accounts, mapping, units, system, bar, form })
 }
 
 fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Password> {
@@ -133,5 +136,26 @@ fn form(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> FormStyle {
         target,
         hook_query: form.hook_query.unwrap_or_default(),
         sap_fields: form.sap_fields.unwrap_or(false),
+        cancel: cancel(form.cancel.as_deref(), &format!("{key}.form.cancel"), notes),
+        again: form.again.unwrap_or(false),
+    }
+}
+
+fn cancel(text: Option<&str>, key: &str, notes: &mut Notes<'_>) -> Cancel {
+    match text {
+        None | Some("post") => Cancel::Post,
+        Some("none") => Cancel::None,
+        Some(address) => {
+            if Hook::parse(address).is_ok_and(|address| !address.is_sap_event()) {
+                return Cancel::Link(address.to_owned());
+            }
+            notes.fault(
+                key,
+                format!(
+                    "`{address}` is neither \"post\", \"none\" nor an address such as \"https://srm.acme.example/\""
+                ),
+            );
+            Cancel::None
+        }
     }
 }
