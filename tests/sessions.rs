@@ -236,7 +236,8 @@ fn the_bar_is_on_every_page_and_leads_back_without_a_cart() {
         assert!(!late.body.contains("punchout-bar"), "the session's cookie went with it: {late}");
     });
 
-    let world = World::with(&pool(1), |text| text.replace("\nname = \"fjordvik\"", "\nname = \"fjordvik\"\nbar = false"));
+    let world =
+        World::with(&pool(1), |text| text.replace("\nname = \"fjordvik\"", "\nname = \"fjordvik\"\nbar = false"));
     browse(async {
         let page = world.punch_out(&mut Browser::default(), &[]).await;
         assert!(page.status == 200 && !page.body.contains("punchout-bar"), "{}", page.body);
@@ -280,5 +281,34 @@ fn a_cart_is_sent_once_and_again_only_on_purpose() {
         assert!(world.basket(1).contains(catalogue::SCREW), "kept, for it may be sent again");
         let again = browser.get(world.at("/_punchout/return?again=1")).await.unwrap();
         assert!(again.body.contains("NEW_ITEM-DESCRIPTION[1]"), "{again}");
+    });
+}
+
+#[test]
+fn an_earlier_stay_in_the_shop_does_not_leak_into_a_session() {
+    let guest = r#"accounts = { strategy = "guest" }"#;
+    for (keys, lines) in [("", 0), ("keep_cookies = [\"NVSESJON\"]\n", 1)] {
+        let world = World::with(guest, |text| text.replace("[shop]\n", &format!("[shop]\n{keys}")));
+        browse(async {
+            let mut browser = Browser::default();
+            let cart = world.buy(&mut browser, catalogue::SCREW).await;
+            assert!(cart.body.contains("kurvlinje") && !cart.body.contains("NEW_ITEM"), "a visitor's own cart: {cart}");
+            world.punch_out(&mut browser, &[]).await;
+            let cart = browser.get(world.at("/handlekurv")).await.unwrap();
+            assert_eq!(cart.body.matches("class=\"kurvlinje\"").count(), lines, "{keys}: {}", cart.body);
+        });
+    }
+}
+
+#[test]
+fn what_is_hidden_is_hidden_in_sessions_alone() {
+    let hide = "[shop.hide]\nelements = [\"h1\"]\nhosts = [\"*.tracker.example\"]\n\n[shop.deny]";
+    let world = World::with(&pool(1), |text| text.replace("[shop.deny]", hide));
+    browse(async {
+        let mut browser = Browser::default();
+        let before = browser.get(world.at("/")).await.unwrap();
+        assert!(before.body.contains("<h1"), "{}", before.body);
+        let page = world.punch_out(&mut browser, &[]).await;
+        assert!(page.body.contains(SIGNED_IN) && !page.body.contains("<h1"), "{}", page.body);
     });
 }

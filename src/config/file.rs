@@ -64,12 +64,16 @@ pub struct ShopFile {
     pub onward: Option<Onward>,
     /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
     pub seal_cookies: Vec<String>,
+    /// Cookies of an earlier stay that a session does not take away; `*` stands for anything.
+    pub keep_cookies: Option<Vec<String>>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
     pub cart: CartFile,
     /// What is closed to punchout sessions.
     pub deny: DenyFile,
+    /// What punchout sessions do not show.
+    pub hide: HideFile,
 }
 
 /// How the browser is sent on after entry.
@@ -156,6 +160,16 @@ pub enum ReturnWay {
     Page,
     /// The control leads to a page of ours that reads the cart anew.
     Fresh,
+}
+
+/// `[shop.hide]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HideFile {
+    /// Selectors of what is left out of pages.
+    pub elements: Vec<String>,
+    /// Hosts whose scripts, frames and pictures are left out; `*.` before one stands for all below it.
+    pub hosts: Vec<String>,
 }
 
 /// `[shop.deny]`

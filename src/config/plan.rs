@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use lol_html::Selector;
 
 use super::credentials::Password;
 use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
@@ -77,6 +78,10 @@ pub struct Shop {
     pub onward: Onward,
     /// Cookies that are sealed in sessions beside the `HttpOnly` ones.
     pub seal_cookies: Vec<String>,
+    /// Cookies of an earlier stay that a session leaves alone.
+    pub keep_cookies: Vec<String>,
+    /// What is left out of a session's pages.
+    pub hide: Vec<Selector>,
     /// How a person signs in; there is none only where all buyers are guests.
     pub sign_in: Option<SignIn>,
     /// The cart page's address.

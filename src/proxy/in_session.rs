@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE,
+    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
@@ -28,7 +29,7 @@ use crate::pages::Nonce;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
-use crate::punchout::{bar, hand_over};
+use crate::punchout::{bar, hand_over, hygiene};
 use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
 use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
@@ -53,6 +54,8 @@ struct Asked {
     piece: bool,
     /// What the buyer's browser decodes.
     coding: Coding,
+    /// What takes an earlier stay's cookies out of the browser; on a session's first page alone.
+    expiring: Vec<HeaderValue>,
 }
 
 impl Asked {
@@ -73,7 +76,9 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let target = Target::new(request.uri().path(), request.uri().query());
+    let first = may_be_page(request.headers()) && !session.seen.swap(true, Ordering::AcqRel);
     let asked = Asked {
+        expiring: if first { hygiene::expire(x, session, request.headers()) } else { Vec::new() },
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
@@ -114,6 +119,9 @@ async fn admit(
     }
     let (mut head, body) = request.into_parts();
     for_session(x, &mut head, session);
+    if !asked.expiring.is_empty() {
+        hygiene::take_out(x, session, &mut head.headers);
+    }
     if verdict == Verdict::Allow {
         let request = Request::from_parts(head, body);
         let upgrade = super::headers::upgrade(request.headers()).is_some();
@@ -199,6 +207,7 @@ fn bring_back(
     mut answer: Response<upstream::Body>,
 ) -> Result<Response<Body>, Problem> {
     x.seal(session.id).close(answer.headers_mut());
+    expire(&asked.expiring, answer.headers_mut());
     let rewritable = response_headers::rewritable(&asked.method, answer.status(), answer.headers());
     if rewritable == Rewritable::No {
         return forward::toward_client(answer);
@@ -225,6 +234,15 @@ fn bring_back(
     let plain = coding::decode(body, shop_coding, Expansion::default());
     let rewritten = RewritingBody::new(plain, page.settings(), declared, DEFAULT_MEMORY, on_failure);
     Ok(Response::from_parts(head, Body::Rewritten(Box::new(coding::encode(rewritten, asked.coding)))))
+}
+
+/// Takes cookies out of the browser, but not those that the shop sets in this very answer.
+fn expire(lines: &[HeaderValue], headers: &mut HeaderMap) {
+    let name = |line: &HeaderValue| line.as_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
+    let set: Vec<_> = headers.get_all(SET_COOKIE).iter().map(name).collect();
+    for line in lines.iter().filter(|line| !set.contains(&name(line))) {
+        headers.append(SET_COOKIE, line.clone());
+    }
 }
 
 /// What happens to one page, and what where that fails.
@@ -289,7 +307,7 @@ fn page<'p>(
             if end.is_empty() { None } else { Some(Box::new(move || end)) };
         (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
-    let page = Page { controls: &shop.checkout, leave, hide: &[], opening, readers, end_of_body, seen };
+    let page = Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, seen };
     (page, on_failure)
 }
 

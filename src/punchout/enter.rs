@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::{header, request};
 
 use super::accounts::{self, Claim};
-use super::clear;
+use super::{clear, hygiene};
 use crate::config::credentials::Password;
 use crate::config::file::Onward;
 use crate::config::plan::Buyer;
@@ -94,7 +94,7 @@ async fn begin(x: &Exchange, head: &request::Parts, guest: Guest) -> Result<Begu
     };
     let (claim, jar) = sign_in_at_shop(x, head, &buyer, claim).await?;
     let session = open(x, head, &buyer, call, hook, claim, jar).await?;
-    send_on(x, &session).map(Begun::Session)
+    send_on(x, head, &session).map(Begun::Session)
 }
 
 /// Keeps the call, and says where to ask again.
@@ -236,12 +236,15 @@ async fn open(
 }
 
 /// The browser goes on to a clean address, with the shop's cookies and ours.
-fn send_on(x: &Exchange, session: &Session) -> Result<Page, Problem> {
+fn send_on(x: &Exchange, head: &request::Parts, session: &Session) -> Result<Page, Problem> {
     let shop = &x.plan().shop;
     let mut page = match shop.onward {
         Onward::Redirect => pages::redirect(&shop.start),
         Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
     };
+    for line in hygiene::expire(x, session, &head.headers) {
+        page.headers.append(header::SET_COOKIE, line);
+    }
     let seal = x.seal(session.id);
     for line in session.jar.set_cookies() {
         page.headers.append(header::SET_COOKIE, seal.close_line(line));

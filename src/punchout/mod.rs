@@ -1,4 +1,5 @@
-//! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`]), how its cart goes back
+//! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`]) without
+//! what the browser has of an earlier stay ([`hygiene`]), how its cart goes back
 //! ([`hand_over`]), how it is left ([`leave`], and the [`bar`] on its pages), and how its cart is emptied for the next ([`clear`]).
 
 pub mod accounts;
@@ -6,6 +7,7 @@ pub mod bar;
 pub mod clear;
 pub mod enter;
 pub mod hand_over;
+pub mod hygiene;
 pub mod leave;
 
 use http::header::{HOST, USER_AGENT};

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use lol_html::Selector;
 
 use super::{Notes, accounts, policy, size, time};
 use crate::cart::rules::{RuleError, Rules, RulesSource};
-use crate::config::file::{CartFile, File, OneOrMany};
+use crate::config::file::{CartFile, File, HideFile, OneOrMany};
 use crate::config::plan::Shop;
 use crate::location::Location;
-use crate::rewrite::controls::Controls;
+use crate::rewrite::controls::{self, Controls};
 use crate::shop::{Emptying, SignIn};
+
+/// Answers to a cookie banner, and what stands in front of a shop keeps there.
+const KEPT: [&str; 6] = ["*consent*", "*Consent*", "__cf*", "cf_*", "AWSALB*", "incap_ses_*"];
 
 /// Every part is looked at, also where another is at fault.
 pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
@@ -23,6 +27,7 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let policy = policy(&source.deny, notes);
+    let hide = hide(&source.hide, notes);
     if policy.denials.is_empty() {
         notes.fault(
             "shop.deny",
@@ -33,6 +38,8 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         start: start?,
         onward: source.onward.unwrap_or_default(),
         seal_cookies: source.seal_cookies.clone(),
+        keep_cookies: source.keep_cookies.clone().unwrap_or_else(|| KEPT.map(str::to_owned).to_vec()),
+        hide,
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
@@ -44,6 +51,30 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
+}
+
+fn hide(file: &HideFile, notes: &mut Notes<'_>) -> Vec<Selector> {
+    let mut hide = Vec::new();
+    for (n, text) in file.elements.iter().enumerate() {
+        hide.extend(notes.take(&format!("shop.hide.elements[{n}]"), controls::compile(text)));
+    }
+    for (n, host) in file.hosts.iter().enumerate() {
+        let key = format!("shop.hide.hosts[{n}]");
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte)) {
+            notes
+                .fault(key, format!("`{host}` is not a host such as \"www.googletagmanager.com\" or \"*.hotjar.com\""));
+            continue;
+        }
+        let before = if name == host { "//" } else { "." };
+        let loads = ["script[src", "iframe[src", "img[src", "link[href"];
+        let selectors: Vec<String> = loads
+            .iter()
+            .flat_map(|tag| [format!("{tag}*='{before}{name}/' i]"), format!("{tag}$='{before}{name}' i]")])
+            .collect();
+        hide.extend(notes.take(&key, controls::compile(&selectors.join(", "))));
+    }
+    hide
 }
 
 fn start(start: Option<&str>, notes: &mut Notes<'_>) -> Option<String> {
