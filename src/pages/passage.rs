@@ -119,7 +119,9 @@ mod tests {
             let words = &texts::of(language).hand_over;
             let automatic = hand_over(FORM, &nonce(), Some("/_punchout/sent"), language);
             assert!(automatic.body.contains(FORM) && automatic.body.contains(&words.without_script));
-            assert_eq!(automatic.body.matches("<script nonce=\"AwMDAwMDAwMDAwMDAwMDAw\">").count(), 1);
+            let script =
+                "<script id=\"punchout-script\" nonce=\"AwMDAwMDAwMDAwMDAwMDAw\" data-sent=\"/_punchout/sent\">";
+            assert_eq!(automatic.body.matches(script).count(), 1);
             assert!(policy_of(&automatic).contains("script-src 'nonce-AwMDAwMDAwMDAwMDAwMDAw'"));
 
             let by_hand = hand_over(FORM, &nonce(), None, language);
