@@ -1,5 +1,5 @@
 //! Carts read from pages in the shapes of real shops: `fixtures/pages/<shop>/` holds `rules.toml` (the keys of
-//! `[shop.cart]`), `cart.html` (as bytes) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
+//! `[shop.cart]`), `cart.html` (as bytes) or `cart.json` (the answers, in an array) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
 use punchout_proxy::cart::read_html::read;
+use punchout_proxy::cart::read_json;
 use punchout_proxy::cart::rules::Rules;
 use punchout_proxy::cart::{Cart, Line};
 use punchout_proxy::finding::Finding;
@@ -87,10 +88,18 @@ fn every_shop_is_read_at_every_chunk_size() {
         let expected: Expected = toml_in(shop.join("cart.lines.toml"));
         let lines: Vec<Line> = expected.line.into_iter().map(Line::from).collect();
         let encoding = expected.charset.map_or(UTF_8, |label| Encoding::for_label(label.as_bytes()).unwrap());
-        let html = fs::read(shop.join("cart.html")).unwrap();
-
         let warned: Vec<_> = rules.warnings().iter().map(|warning| warning.field.as_str()).collect();
         assert_eq!(warned, expected.warnings, "{name}");
+        if rules.endpoint().is_some() {
+            let answers = fs::read_to_string(shop.join("cart.json")).unwrap();
+            let answers: Vec<serde_json::Value> = serde_json::from_str(&answers).unwrap();
+            let cart = read_json::read(&rules, &answers);
+            assert_eq!(cart.lines, lines, "{name}: {:#?}", cart.findings);
+            assert_eq!(codes(&cart), expected.findings, "{name}: {:#?}", cart.findings);
+            assert_eq!(cart.empty, expected.empty, "{name}");
+            continue;
+        }
+        let html = fs::read(shop.join("cart.html")).unwrap();
         for size in [1, 7, 1000, html.len()] {
             let cart = read(&rules, html.chunks(size), encoding);
             assert_eq!(cart.lines, lines, "{name} in pieces of {size}: {:#?}", cart.findings);

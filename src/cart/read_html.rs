@@ -18,11 +18,14 @@ use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, HtmlRewriter, Me
 use crate::cart::Cart;
 use crate::finding::{Finding, Severity, code};
 
-use super::rules::Rules;
+use super::raw::Seen;
+use super::rules::{Lines, Rows, Rules, ScriptPlace};
+use super::typed;
 use page::Page;
+use script::Scripts;
 
-mod lines;
 mod page;
+mod script;
 
 /// Most memory that [`read`] lets the rewriter use beside the cart itself: one tag must fit in it.
 const READ_MEMORY: usize = 4 << 20;
@@ -31,92 +34,142 @@ const READ_MEMORY: usize = 4 << 20;
 #[derive(Clone)]
 pub struct Reader {
     rules: Arc<Rules>,
-    page: Rc<RefCell<Page>>,
+    state: State,
 }
+
+/// What is kept of the page, by where the rules say that the cart is.
+#[derive(Clone)]
+enum State {
+    Markup(Rc<RefCell<Page>>),
+    Scripts(Rc<RefCell<Scripts>>),
+    /// The cart is at another address.
+    Elsewhere,
+}
+
+/// Handlers for one rewriter.
+type Handlers<'r> = Vec<(Cow<'r, Selector>, ElementContentHandlers<'static>)>;
 
 impl Reader {
     /// A reader at the beginning of a page.
     pub fn new(rules: &Arc<Rules>) -> Self {
-        Reader { rules: Arc::clone(rules), page: Rc::new(RefCell::new(Page::new(rules))) }
+        let state = match &rules.lines {
+            Lines::Html(rows) => State::Markup(Rc::new(RefCell::new(Page::new(rows)))),
+            Lines::Script(..) => State::Scripts(Rc::default()),
+            Lines::Endpoint(..) => State::Elsewhere,
+        };
+        Reader { rules: Arc::clone(rules), state }
     }
 
     /// The handlers for one rewriter, to be given to it **in this order**: the first one closes what the shop left open,
     /// before any other sees the element.
-    pub fn handlers(&self) -> Vec<(Cow<'_, Selector>, ElementContentHandlers<'static>)> {
-        let rules = &*self.rules;
-        let mut handlers = vec![
-            (Cow::Borrowed(&rules.inside), self.on_element(|page, element, at| page.enter(element, at))),
-            (Cow::Borrowed(&rules.line), self.on_line()),
-        ];
-        if let Some(skip) = &rules.skip {
-            handlers.push((
-                Cow::Borrowed(skip),
-                self.on_element(|page, _, _| {
-                    page.skip_line();
-                    false
-                }),
-            ));
+    pub fn handlers(&self) -> Handlers<'_> {
+        match (&self.rules.lines, &self.state) {
+            (Lines::Html(rows), State::Markup(page)) => markup_handlers(rows, page),
+            (Lines::Script(place, _), State::Scripts(scripts)) => vec![script_handlers(place, scripts)],
+            _ => Vec::new(),
         }
-        for (index, read) in rules.reads.iter().enumerate().skip(1) {
-            let on_element = self.on_element(move |page, element, at| page.value(index, element, at));
-            let on_text = if read.text { self.with_text(on_element, index) } else { on_element };
-            handlers.push((Cow::Borrowed(&read.selector), on_text));
-        }
-        for (index, mark) in rules.empty.iter().enumerate() {
-            let on_element = self.on_element(move |page, element, at| page.empty_mark(index, element, at));
-            let reads_text = mark.pattern.is_some() && mark.attribute.is_none();
-            let page = Rc::clone(&self.page);
-            let on_text = if reads_text {
-                on_element.text(move |chunk: &mut TextChunk<'_>| {
-                    page.borrow_mut().empty_text(index, chunk);
-                    Ok(())
-                })
-            } else {
-                on_element
-            };
-            handlers.push((Cow::Borrowed(&mark.selector), on_text));
-        }
-        handlers
     }
 
     /// What the page said, when it has ended. The reader is empty afterwards.
     pub fn finish(&self) -> Cart {
-        let page = self.page.replace(Page::new(&self.rules));
-        lines::cart(&self.rules, page.end())
+        let seen = match (&self.rules.lines, &self.state) {
+            (Lines::Html(rows), State::Markup(page)) => page.replace(Page::new(rows)).end(),
+            (Lines::Script(place, nodes), State::Scripts(scripts)) => scripts.take().finish(place, nodes),
+            _ => Seen::default(),
+        };
+        typed::cart(&self.rules, seen)
     }
+}
 
-    fn on_line(&self) -> ElementContentHandlers<'static> {
-        let on_element = self.on_element(|page, element, at| page.line(element, at));
-        if self.rules.reads[0].text { self.with_text(on_element, 0) } else { on_element }
+fn markup_handlers<'r>(rows: &'r Rows, page: &Rc<RefCell<Page>>) -> Handlers<'r> {
+    let mut handlers = vec![
+        (Cow::Borrowed(&rows.inside), on_element(page, |page, element, at| page.enter(element, at))),
+        (Cow::Borrowed(&rows.line), on_line(rows, page)),
+    ];
+    if let Some(skip) = &rows.skip {
+        let skip_line = on_element(page, |page, _, _| {
+            page.skip_line();
+            false
+        });
+        handlers.push((Cow::Borrowed(skip), skip_line));
     }
-
-    /// `enter` says whether the end of the element has to be known.
-    fn on_element(
-        &self,
-        mut enter: impl FnMut(&mut Page, &Element<'_, '_>, usize) -> bool + 'static,
-    ) -> ElementContentHandlers<'static> {
-        let page = Rc::clone(&self.page);
-        ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
-            let at = element.source_location().bytes().start;
-            let follow = enter(&mut page.borrow_mut(), element, at);
-            if follow && element.can_have_content() {
-                let page = Rc::clone(&page);
-                element.on_end_tag(Box::new(move |_| {
-                    page.borrow_mut().leave(at);
-                    Ok(())
-                }))?;
-            }
-            Ok(())
-        })
+    for (index, read) in rows.reads.iter().enumerate().skip(1) {
+        let found = on_element(page, move |page, element, at| page.value(index, element, at));
+        let found = if read.text { with_text(page, found, index) } else { found };
+        handlers.push((Cow::Borrowed(&read.selector), found));
     }
+    for (index, mark) in rows.empty.iter().enumerate() {
+        let found = on_element(page, move |page, element, at| page.empty_mark(index, element, at));
+        let reads_text = mark.pattern.is_some() && mark.attribute.is_none();
+        let page = Rc::clone(page);
+        let found = if reads_text {
+            found.text(move |chunk: &mut TextChunk<'_>| {
+                page.borrow_mut().empty_text(index, chunk);
+                Ok(())
+            })
+        } else {
+            found
+        };
+        handlers.push((Cow::Borrowed(&mark.selector), found));
+    }
+    handlers
+}
 
-    fn with_text(&self, handlers: ElementContentHandlers<'static>, read: usize) -> ElementContentHandlers<'static> {
-        let page = Rc::clone(&self.page);
+fn script_handlers<'r>(
+    place: &'r Arc<ScriptPlace>,
+    scripts: &Rc<RefCell<Scripts>>,
+) -> (Cow<'r, Selector>, ElementContentHandlers<'static>) {
+    let (of_element, of_text) = ((Arc::clone(place), Rc::clone(scripts)), (Arc::clone(place), Rc::clone(scripts)));
+    let handlers = ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+        of_element.1.borrow_mut().element(&of_element.0, element);
+        Ok(())
+    });
+    let handlers = if place.attribute.is_some() {
+        handlers
+    } else {
         handlers.text(move |chunk: &mut TextChunk<'_>| {
-            page.borrow_mut().text(read, chunk);
+            of_text.1.borrow_mut().text(&of_text.0, chunk);
             Ok(())
         })
-    }
+    };
+    (Cow::Borrowed(&place.select), handlers)
+}
+
+fn on_line(rows: &Rows, page: &Rc<RefCell<Page>>) -> ElementContentHandlers<'static> {
+    let found = on_element(page, |page, element, at| page.line(element, at));
+    if rows.reads[0].text { with_text(page, found, 0) } else { found }
+}
+
+/// `enter` says whether the end of the element has to be known.
+fn on_element(
+    page: &Rc<RefCell<Page>>,
+    mut enter: impl FnMut(&mut Page, &Element<'_, '_>, usize) -> bool + 'static,
+) -> ElementContentHandlers<'static> {
+    let page = Rc::clone(page);
+    ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+        let at = element.source_location().bytes().start;
+        let follow = enter(&mut page.borrow_mut(), element, at);
+        if follow && element.can_have_content() {
+            let page = Rc::clone(&page);
+            element.on_end_tag(Box::new(move |_| {
+                page.borrow_mut().leave(at);
+                Ok(())
+            }))?;
+        }
+        Ok(())
+    })
+}
+
+fn with_text(
+    page: &Rc<RefCell<Page>>,
+    handlers: ElementContentHandlers<'static>,
+    read: usize,
+) -> ElementContentHandlers<'static> {
+    let page = Rc::clone(page);
+    handlers.text(move |chunk: &mut TextChunk<'_>| {
+        page.borrow_mut().text(read, chunk);
+        Ok(())
+    })
 }
 
 /// Reads a whole page that comes in pieces. A page that cannot be read to its end is a finding of severity `Error`.

@@ -1,12 +1,17 @@
 //! Where the values of a cart stand on the shop's page: [`RulesSource`] as written, [`Rules`] compiled once.
 //!
+//! A cart that is not in the page's markup is JSON: its values stand at paths of RFC 9535, and everything behind that is
+//! the same.
+//!
 //! Selectors are what a streaming rewriter can match: an element by its name, id, classes and attributes, its position
 //! among its siblings, and its ancestors. What comes later on the page cannot be asked for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use lol_html::Selector;
 use regex::Regex;
+use serde_json_path::JsonPath;
 
 use super::price::NumberFormat;
 
@@ -14,7 +19,7 @@ mod compile;
 mod selector;
 mod source;
 
-pub use source::{Chain, LongValue, RulesSource, Value};
+pub use source::{CartSource, Chain, Digits, LongValue, RulesSource, ScriptSource, Value};
 
 /// A cart longer than this stops the hand-over unless configured otherwise.
 pub const DEFAULT_MAX_LINES: usize = 1000;
@@ -22,6 +27,90 @@ pub const DEFAULT_MAX_LINES: usize = 1000;
 /// Compiled reading rules. Share them in an `Arc`: they are immutable, `Send` and `Sync`.
 #[derive(Clone, Debug)]
 pub struct Rules {
+    /// Where the lines are.
+    pub(super) lines: Lines,
+    /// Where in a line its values stand.
+    pub(super) fields: Fields,
+    pub(super) max_lines: usize,
+    /// ISO 4217, for what the page does not print.
+    pub(super) currency_default: Option<String>,
+    pub(super) numbers: NumberFormat,
+    warnings: Vec<RuleError>,
+}
+
+/// Where the lines of a cart are.
+#[derive(Clone, Debug)]
+pub(super) enum Lines {
+    /// Elements of the cart page.
+    Html(Arc<Rows>),
+    /// JSON that the cart page holds.
+    Script(Arc<ScriptPlace>, Arc<Nodes>),
+    /// JSON at an address of its own.
+    Endpoint(Endpoint, Arc<Nodes>),
+}
+
+/// Where the cart page holds JSON.
+#[derive(Clone, Debug)]
+pub(super) struct ScriptPlace {
+    pub(super) select: Selector,
+    /// The variable that a script assigns it to; without one the element holds nothing else.
+    pub(super) variable: Option<String>,
+    /// The attribute that holds it.
+    pub(super) attribute: Option<String>,
+}
+
+/// Where the shop answers with the cart as JSON.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Path and query.
+    pub address: String,
+    /// Where an answer names the address of the next.
+    pub(super) next: Option<JsonPath>,
+    /// Most answers that are put together.
+    pub most: usize,
+}
+
+/// JSON nodes of one kind, each with values inside: the lines of a cart.
+#[derive(Clone, Debug)]
+pub(super) struct Nodes {
+    /// The node of one line, in the document.
+    pub(super) line: JsonPath,
+    /// The array that holds the lines: where it is there and empty, the cart is.
+    pub(super) array: Option<JsonPath>,
+    pub(super) reads: Vec<NodeRead>,
+    /// How the document says that the cart is empty.
+    pub(super) empty: Vec<(JsonPath, Option<Regex>)>,
+    pub(super) max_lines: usize,
+}
+
+/// One path to read for a line.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct NodeRead {
+    pub(super) path: NodePath,
+    /// An amount or quantity: its number is one, and not the name of an article.
+    pub(super) is_amount: bool,
+    pub(super) minor_units: Option<Minor>,
+    /// As written.
+    pub(super) written: String,
+}
+
+/// A path of RFC 9535 that begins at the document (`$`) or at the line (`@`).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum NodePath {
+    InDocument(JsonPath),
+    InLine(JsonPath),
+}
+
+/// How many of an amount's last digits are decimals.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Minor {
+    Digits(u32),
+    At(NodePath),
+}
+
+/// Elements of one kind, each with values inside: the lines of a cart.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
     /// The element of one line.
     pub(super) line: Selector,
     /// Every element inside a line: what closes what when end tags are missing.
@@ -32,7 +121,19 @@ pub struct Rules {
     pub(super) skip: Option<Selector>,
     /// How the page says that the cart is empty.
     pub(super) empty: Vec<EmptyMark>,
+    /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
+    pub(super) positional: Vec<String>,
+    pub(super) max_lines: usize,
+}
+
+/// Where the values of a line stand: for each a chain of places, of which the first that holds something wins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields {
+    /// What tells a line from every other: two with the same key are one line, printed twice.
+    pub(super) key: Vec<Place>,
     pub(super) name: Vec<Place>,
+    /// Size, colour ...: no fallback chain, every one of them is added to the name.
+    pub(super) options: Vec<Place>,
     pub(super) sku: Vec<Place>,
     pub(super) quantity: Vec<Place>,
     pub(super) price: Vec<Place>,
@@ -41,13 +142,6 @@ pub struct Rules {
     pub(super) unit: Vec<Place>,
     pub(super) link: Vec<Place>,
     pub(super) extra: Vec<(String, Vec<Place>)>,
-    /// ISO 4217, for what the page does not print.
-    pub(super) currency_default: Option<String>,
-    pub(super) numbers: NumberFormat,
-    pub(super) max_lines: usize,
-    /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
-    pub(super) positional: Vec<String>,
-    warnings: Vec<RuleError>,
 }
 
 /// One element to read inside a line, and what is needed of it.
@@ -64,12 +158,24 @@ pub(super) struct Read {
 /// One link of a fallback chain.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// Index into [`Rules::reads`] and what of it; `None` for a constant.
-    pub(super) from: Option<(usize, Part)>,
+    pub(super) from: From,
     pub(super) pattern: Option<Regex>,
     pub(super) default: Option<String>,
     pub(super) numbers: Option<NumberFormat>,
     pub(super) spaces: Spaces,
+}
+
+/// Where the text of a [`Place`] comes from.
+#[derive(Clone, Debug)]
+pub(super) enum From {
+    /// Nowhere: the default is meant.
+    Constant,
+    /// Index into [`Rows::reads`] or [`Nodes::reads`] and what of it: of the first element that says something.
+    First(usize, Part),
+    /// As `First`, of every such element, with a text between them.
+    Every(usize, Part, String),
+    /// Several places, with a text between those that hold something.
+    Join(Vec<Place>, String),
 }
 
 /// What happens to the spaces of a text.
@@ -137,9 +243,21 @@ impl Rules {
         &self.warnings
     }
 
-    /// The selectors that values are read from, relative to the line and as written, for reports on what matched.
+    /// The selectors or paths that values are read from, relative to the line and as written, for reports on what matched.
     pub fn selectors(&self) -> impl Iterator<Item = &str> {
-        self.reads.iter().skip(1).map(|read| read.written.as_str())
+        let (html, json): (&[Read], &[NodeRead]) = match &self.lines {
+            Lines::Html(rows) => (&rows.reads[1..], &[]),
+            Lines::Script(_, nodes) | Lines::Endpoint(_, nodes) => (&[], &nodes.reads),
+        };
+        html.iter().map(|read| read.written.as_str()).chain(json.iter().map(|read| read.written.as_str()))
+    }
+
+    /// Where the cart is to be fetched from, if that is not the cart page.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match &self.lines {
+            Lines::Endpoint(endpoint, _) => Some(endpoint),
+            Lines::Html(_) | Lines::Script(..) => None,
+        }
     }
 }
 

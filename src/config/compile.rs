@@ -20,7 +20,10 @@ use crate::upstream::{Origin, PoolLimits};
 
 mod accounts;
 mod buyer;
+mod habits;
 mod shop;
+
+pub use habits::{Habits, habits_of};
 
 /// Where faults and warnings are noted while a file is compiled.
 pub(super) struct Notes<'n> {
@@ -69,7 +72,7 @@ pub(super) fn plan(
     let public = public(file, &mut notes);
     let prefix = prefix(file, &mut notes);
     let origin = origin(file, &mut notes);
-    let shop = shop::shop(file, &mut notes);
+    let shop = shop::shop(file, public.as_ref(), &mut notes);
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
     let session = session(file, &mut notes);
@@ -147,7 +150,14 @@ fn entry(file: &File, notes: &mut Notes<'_>) -> Entry {
     for (n, path) in file.entry.paths.iter().enumerate() {
         locations.extend(notes.take(&format!("entry.paths[{n}]"), Location::parse(path)));
     }
-    let names = file.entry.names.clone();
+    let mut names = file.entry.names.clone();
+    // Who calls is known only when the parameters are, so what one buyer's system may send is taken from all.
+    for (n, buyer) in file.buyer.iter().enumerate() {
+        for (what, spellings) in &buyer.names {
+            let added = names.add(what, spellings);
+            notes.take(&format!("buyer[{n}].names.{what}"), added);
+        }
+    }
     if names.hook.is_empty() || names.username.is_empty() {
         notes.fault("entry.names", "`hook` and `username` need at least one name each");
     }

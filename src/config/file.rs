@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cart::rules::{Chain, RulesSource};
+use crate::cart::rules::{CartSource, Chain, RulesSource, ScriptSource};
+use crate::finding::Severity;
+use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
+use crate::protocol::oci::number::DecimalMark;
 use crate::protocol::oci::source::FieldSource;
 use crate::shop::{EmptyingSource, SignInSource};
 
@@ -46,6 +49,8 @@ pub struct File {
     pub log: LogFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
+    /// The shop's category, to the class that buyers get.
+    pub classes: BTreeMap<String, String>,
     /// The customers who may punch out.
     pub buyer: Vec<BuyerFile>,
 }
@@ -56,6 +61,9 @@ pub struct File {
 pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
+    /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
+    /// asked under it and its addresses are mapped.
+    pub host: OneOrMany,
     /// A shop platform whose rules are shipped with the program.
     pub preset: Option<String>,
     /// The page a session starts on.
@@ -99,12 +107,26 @@ pub struct CartFile {
     pub checkout: OneOrMany,
     /// What the page shows when the cart is empty.
     pub empty: Option<Chain>,
-    /// One element a line.
+    /// Where the cart is: in the page's markup, in a script of the page, or in JSON of its own.
+    pub source: Option<CartSource>,
+    /// Where the page holds JSON.
+    pub script: Option<ScriptSource>,
+    /// The address that answers with the cart as JSON.
+    pub json: Option<String>,
+    /// Where an answer names the next one's address.
+    pub next: Option<String>,
+    /// Most answers that are put together.
+    pub pages: Option<usize>,
+    /// One element a line, or the path to the lines.
     pub line: Option<String>,
     /// Lines that are none (headers, totals): what they hold.
     pub skip: OneOrMany,
+    /// What tells a line from every other, where the page prints lines twice.
+    pub key: Option<Chain>,
     /// What the article is called.
     pub name: Option<Chain>,
+    /// Size, colour and the like: added to the name.
+    pub options: Option<Chain>,
     /// The shop's item number.
     pub sku: Option<Chain>,
     /// How many.
@@ -133,8 +155,15 @@ impl From<&CartFile> for RulesSource {
     fn from(file: &CartFile) -> Self {
         let file = file.clone();
         RulesSource {
+            source: file.source,
+            script: file.script,
+            json: file.json,
+            next: file.next,
+            pages: file.pages,
             line: file.line,
+            key: file.key,
             name: file.name,
+            options: file.options,
             sku: file.sku,
             quantity: file.quantity,
             price: file.price,
@@ -300,6 +329,8 @@ pub enum LogLevel {
 pub struct BuyerFile {
     /// Unique; in logs.
     pub name: Option<String>,
+    /// A procurement system whose limits and habits are shipped with the program.
+    pub profile: Option<String>,
     /// What the procurement system sends as USERNAME; the name by default.
     pub username: Option<String>,
     /// `$argon2id$...`
@@ -332,6 +363,28 @@ pub struct BuyerFile {
     pub units: BTreeMap<String, String>,
     /// The unit where the shop names none, or an unknown one.
     pub default_unit: Option<String>,
+    /// Classes that differ from `[classes]`.
+    pub classes: BTreeMap<String, String>,
+    /// How grave a finding is for this buyer, by code.
+    pub findings: BTreeMap<String, Severity>,
+    /// What was agreed on; without it everything may be returned.
+    pub assortment: Option<AssortmentFile>,
+    /// Further spellings of a catalog call's parameters, by the keys of `[entry.names]`.
+    pub names: BTreeMap<String, Vec<String>>,
+}
+
+/// `[buyer.assortment]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssortmentFile {
+    /// The shop's item numbers.
+    pub skus: Vec<String>,
+    /// A file with one a line.
+    pub skus_file: Option<PathBuf>,
+    /// Classes; with `*` at the end, all that begin so.
+    pub classes: Vec<String>,
+    /// `block` or `warn`.
+    pub mode: assortment::Mode,
 }
 
 /// `buyer.accounts`
@@ -442,6 +495,8 @@ pub struct FormFile {
     pub again: Option<bool>,
     /// What PRICEUNIT may be.
     pub price_units: Option<Vec<u32>>,
+    /// What stands before the decimals: `dot` or `comma`.
+    pub decimal: Option<DecimalMark>,
 }
 
 /// One text, or a list of them.

@@ -16,11 +16,13 @@ use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
+use crate::finding::Severities;
 use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Account, Emptying, SignIn, Template};
 use crate::upstream::{Origin, PoolLimits};
 
@@ -72,6 +74,10 @@ pub struct Public {
 /// What is known of the shop.
 #[derive(Clone, Debug)]
 pub struct Shop {
+    /// Names by which it knows itself, as far as the configuration tells.
+    pub names: Vec<Name>,
+    /// Where visitors know it by another than the first of those.
+    pub own_name: Option<Arc<OwnName>>,
     /// The address a session starts on: path and query.
     pub start: String,
     /// How the browser is sent there.
@@ -158,6 +164,8 @@ pub struct Buyer {
     pub bar: bool,
     /// How the form is sent.
     pub form: FormStyle,
+    /// How grave findings are for this buyer.
+    pub severities: Severities,
 }
 
 impl Buyer {
@@ -184,6 +192,17 @@ pub enum Accounts {
     Passthrough,
     /// Nobody signs in.
     Guest,
+}
+
+impl Accounts {
+    /// An account that can be signed in with outside of any session, where there is one.
+    pub fn known(&self) -> Option<&Account> {
+        match self {
+            Accounts::Pool(accounts) => accounts.first(),
+            Accounts::Shared(account) => Some(account),
+            Accounts::PerUser { .. } | Accounts::Passthrough | Accounts::Guest => None,
+        }
+    }
 }
 
 impl fmt::Debug for Accounts {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::read_cart;
 use crate::cart::{Cart, read_html};
 use crate::config::plan;
 use crate::exchange::{Exchange, Shop};
@@ -19,8 +20,7 @@ const ROUNDS: usize = 3;
 /// [`Kind::CartNotEmptied`] where lines are left, and what the visit meets.
 pub async fn empty(visit: &mut Visit, shop: &plan::Shop) -> Result<usize, Problem> {
     let Some(emptying) = &shop.emptying else { return Ok(0) };
-    let mut page = visit.open(&shop.cart_address).await?;
-    let mut cart = read(shop, &page);
+    let (mut page, mut cart) = look(visit, shop).await?;
     let found = cart.lines.len();
     for _ in 0..ROUNDS {
         // A cart whose lines cannot be read is emptied all the same: it may hold some.
@@ -28,8 +28,7 @@ pub async fn empty(visit: &mut Visit, shop: &plan::Shop) -> Result<usize, Proble
             break;
         }
         emptying.run(visit, &page).await?;
-        page = visit.open(&shop.cart_address).await?;
-        cart = read(shop, &page);
+        (page, cart) = look(visit, shop).await?;
         if cart.lines.is_empty() {
             break;
         }
@@ -43,8 +42,14 @@ pub async fn empty(visit: &mut Visit, shop: &plan::Shop) -> Result<usize, Proble
     }
 }
 
-fn read(shop: &plan::Shop, page: &Page) -> Cart {
-    read_html::read(&shop.cart, [page.text.as_bytes()], encoding_rs::UTF_8)
+/// The cart page, and the cart, which may stand elsewhere.
+async fn look(visit: &mut Visit, shop: &plan::Shop) -> Result<(Page, Cart), Problem> {
+    let page = visit.open(&shop.cart_address).await?;
+    let cart = match shop.cart.endpoint() {
+        Some(_) => read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, visit).await?,
+        None => read_html::read(&shop.cart, [page.text.as_bytes()], encoding_rs::UTF_8),
+    };
+    Ok((page, cart))
 }
 
 /// Empties the cart of a session that is over and gives its account back, in a task of its own. `jar` has the cookies
@@ -68,7 +73,7 @@ async fn leave(shop: Rc<Shop>, over: Over, jar: Option<Jar>) {
     if over.may_clear && shop.plan.shop.emptying.is_some() {
         let jar = jar.unwrap_or_else(|| session.jar.clone());
         let emptied = async {
-            let mut visit = Visit::new(shop.pool.clone(), session.browser.clone(), jar, super::limits(&shop.plan))?;
+            let mut visit = super::visit_as(&shop, session.browser.clone(), jar)?;
             empty(&mut visit, &shop.plan.shop).await
         };
         match emptied.await {

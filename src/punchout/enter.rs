@@ -247,7 +247,7 @@ fn send_on(x: &Exchange, head: &request::Parts, session: &Session) -> Result<Pag
     }
     let seal = x.seal(session.id);
     for line in session.jar.set_cookies() {
-        page.headers.append(header::SET_COOKIE, seal.close_line(line));
+        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, line));
     }
     page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     Ok(page)

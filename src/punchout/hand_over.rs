@@ -6,12 +6,10 @@
 
 use http::HeaderMap;
 
-use crate::cart::unit::How;
-use crate::cart::{Cart, read_html};
+use crate::cart::Cart;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
-use crate::location::Target;
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
@@ -19,6 +17,8 @@ use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::{Session, Stage};
+
+use super::read_cart;
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -58,11 +58,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
     }
     let mut hand_over = blank(buyer, session);
-    let units = |word: Option<&str>| match buyer.units.find(word.unwrap_or_default()) {
-        (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
-        (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
-        (None, _) => UnitFound::Unknown,
-    };
+    let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let surroundings = Surroundings {
         parameters: &session.entry.parameters,
         units: &units,
@@ -71,6 +67,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     };
     let mapped = map(&buyer.mapping, cart, &surroundings);
     findings.extend(mapped.findings.iter().cloned());
+    buyer.severities.apply(&mut findings);
     if Finding::any_error(&findings) {
         return Leaving::Refused(findings);
     }
@@ -107,12 +104,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let seal = x.seal(session.id);
     let jar = super::jar_of(x, session, headers);
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
-    let seen = visit.open(&plan.shop.cart_address).await?;
-    let ended = Target::new(seen.url.path(), seen.url.query());
-    if !seen.status.is_success() || !plan.shop.cart_pages.iter().any(|page| page.matches(&ended)) {
-        return Err(Problem::new(Kind::CartUnreadable, format!("instead of the cart page, {}", seen.describe())));
-    }
-    let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    let shop = &plan.shop;
+    let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
     let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
@@ -139,7 +132,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
         }
     };
     for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, seal.close_line(cookie));
+        page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
     }
     Ok(page)
 }

@@ -5,7 +5,7 @@
 //! whether the shop let us in; [`Emptying`] takes everything out of a cart.
 
 pub mod account;
-mod charset;
+pub mod charset;
 mod cookie_date;
 pub mod empty_cart;
 pub mod form;

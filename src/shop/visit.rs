@@ -155,6 +155,27 @@ impl Visit {
         self.send(Outgoing { method: Method::GET, url, body: None, referer, json: false }).await
     }
 
+    /// Asks for JSON at an address in the shop, as a script of its pages does.
+    ///
+    /// # Errors
+    /// As [`Visit::follow`].
+    pub async fn open_json(&mut self, address: &str) -> Result<Page, Problem> {
+        let url = self.root.join(address).map_err(|error| {
+            Problem::new(Kind::Internal, format!("`{}` is no address: {error}", without_query(address)))
+        })?;
+        self.send(Outgoing { method: Method::GET, url, body: None, referer: None, json: true }).await
+    }
+
+    /// Asks for JSON at an address that another answer names.
+    ///
+    /// # Errors
+    /// As [`Visit::follow`].
+    pub async fn follow_json(&mut self, page: &Page, address: &str) -> Result<Page, Problem> {
+        let url = page.url.join(address).map_err(|error| broken(format!("a link is no address: {error}")))?;
+        let referer = Some(page.url.clone());
+        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: true }).await
+    }
+
     /// Sends a form of a page.
     ///
     /// # Errors

@@ -144,6 +144,29 @@ fn fallbacks_defaults_patterns_attributes_and_inputs() {
 }
 
 #[test]
+fn a_line_printed_twice_must_say_the_same() {
+    let line = |key: &str, qty: &str, rest: &str| {
+        format!("<div class=line data-key='{key}'><i class=name>A</i><i class=qty>{qty}</i>{rest}</div>")
+    };
+    let price = |price: &str| format!("<i class=price>{price}</i>");
+    let keyed = format!("key = '@data-key'\n{RULES}");
+    let read = |second: String| cart_by(&keyed, &(line("1", "2", &price("5,00")) + &second));
+    for second in [line("1", "2", &price("kr 5,00")), line("1", "2", ""), line("1", "", "<i class=sum>10,00</i>")] {
+        let cart = read(second);
+        assert_eq!((lines(&cart), codes(&cart)), (vec!["A|-|2|5.00".to_owned()], vec!["PO-LINE-TWICE"]));
+    }
+    for second in [line("1", "3", &price("5,00")), line("1", "2", &price("6,00"))] {
+        let cart = read(second);
+        assert_eq!(codes(&cart), ["PO-LINE-CONFLICT", "PO-LINE-TWICE"]);
+        assert!(Finding::any_error(&cart.findings));
+    }
+    for second in [line("2", "2", &price("5,00")), line("", "2", &price("5,00"))] {
+        let cart = read(second);
+        assert_eq!((cart.lines.len(), codes(&cart)), (2, vec![]), "what has no key is no twin");
+    }
+}
+
+#[test]
 fn item_numbers_keep_their_spaces_but_not_the_layout_of_the_source() {
     let sku = |inner: &str| {
         let page =

@@ -1,5 +1,7 @@
 //! From rules as written to rules as matched, with every error on the way.
 
+use std::sync::Arc;
+
 use lol_html::Selector;
 use lol_html::errors::SelectorError;
 use regex::Regex;
@@ -7,70 +9,69 @@ use regex::Regex;
 use crate::cart::currency;
 use crate::cart::price::{NumberFormat, UnknownFormat};
 
-use super::source::{Chain, LongValue, RulesSource, Value};
-use super::{DEFAULT_MAX_LINES, EmptyMark, Part, Place, Read, RuleError, Rules, Spaces, selector};
+use super::source::{CartSource, Chain, Digits, LongValue, RulesSource, Value};
+use super::{
+    DEFAULT_MAX_LINES, EmptyMark, Fields, From, Lines, NodeRead, Part, Place, Read, Rows, RuleError, Rules, Spaces,
+    selector,
+};
+use json::JsonKeys;
+
+mod json;
 
 pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
-    let mut compiler = Compiler::new(source.line.as_deref().unwrap_or_default());
-    let line = compiler.line_selector();
-    let inside = compiler.combined("line", "*");
-    compiler.read_of("line", "");
-
-    let required = |chain: Option<Chain>, field: &str, compiler: &mut Compiler| {
+    let keys = JsonKeys {
+        source: source.source.unwrap_or_default(),
+        script: source.script,
+        json: source.json,
+        next: source.next,
+        pages: source.pages,
+    };
+    let is_json = keys.source != CartSource::Html;
+    let mut compiler = Compiler::new(source.line.as_deref().unwrap_or_default(), is_json);
+    for (field, chain) in [("name", &source.name), ("quantity", &source.quantity)] {
         if chain.is_none() {
             compiler.fail(field, "", "is missing: without it no line can be told from another element", None);
         }
-        compiler.chain(field, chain, Kind::of(field))
-    };
-    let name = required(source.name, "name", &mut compiler);
-    let quantity = required(source.quantity, "quantity", &mut compiler);
+    }
     if source.price.is_none() && source.total.is_none() {
         compiler.fail("price", "", "is missing, and total is too: one of them is needed", None);
     }
-    let price = compiler.chain("price", source.price, Kind::Amount);
-    let total = compiler.chain("total", source.total, Kind::Amount);
-    let (currency, currency_default) = compiler.currency(source.currency);
-    let sku = compiler.chain("sku", source.sku, Kind::of("sku"));
-    let unit = compiler.chain("unit", source.unit, Kind::of("unit"));
-    let link = compiler.chain("link", source.link, Kind::of("link"));
-    let extra = (source.extra.into_iter())
-        .map(|(key, chain)| {
-            let places = compiler.chain(&format!("extra.{key}"), Some(chain), Kind::Words);
-            (key, places)
-        })
-        .collect();
-    let skip = compiler.skip(source.skip);
-    let empty = compiler.empty(source.empty);
+    let currency_default;
+    let fields = Fields {
+        key: compiler.chain("key", source.key),
+        name: compiler.chain("name", source.name),
+        options: compiler.options(source.options),
+        quantity: compiler.chain("quantity", source.quantity),
+        price: compiler.chain("price", source.price),
+        total: compiler.chain("total", source.total),
+        currency: {
+            let places;
+            (places, currency_default) = compiler.currency(source.currency);
+            places
+        },
+        sku: compiler.chain("sku", source.sku),
+        unit: compiler.chain("unit", source.unit),
+        link: compiler.chain("link", source.link),
+        extra: (source.extra.into_iter())
+            .map(|(key, chain)| {
+                let places = compiler.chain(&format!("extra.{key}"), Some(chain));
+                (key, places)
+            })
+            .collect(),
+    };
+    compiler.check_source(&keys);
+    let marks = (!is_json).then(|| (compiler.skip(source.skip.clone()), compiler.empty(source.empty.clone())));
     let numbers = compiler.numbers("numbers", source.numbers).unwrap_or_default();
     let max_lines = source.max_lines.unwrap_or(DEFAULT_MAX_LINES);
     if max_lines == 0 {
         compiler.fail("max_lines", "0", "would refuse every cart", None);
     }
-
-    match (line, inside) {
-        (Some(line), Some(inside)) if compiler.errors.is_empty() => Ok(Rules {
-            line,
-            inside,
-            reads: compiler.reads,
-            skip,
-            empty,
-            name,
-            sku,
-            quantity,
-            price,
-            total,
-            currency,
-            unit,
-            link,
-            extra,
-            currency_default,
-            numbers,
-            max_lines,
-            positional: compiler.positional,
-            warnings: compiler.warnings,
-        }),
-        _ => Err(compiler.errors),
-    }
+    let warnings = std::mem::take(&mut compiler.warnings);
+    let lines = match marks {
+        Some((skip, empty)) => Lines::Html(Arc::new(compiler.rows(skip, empty, max_lines)?)),
+        None => compiler.json_lines(keys, &source.skip, source.empty, max_lines)?,
+    };
+    Ok(Rules { lines, fields, max_lines, currency_default, numbers, warnings })
 }
 
 /// What a field holds: decides about spaces and about the attribute that is meant when none is written.
@@ -89,7 +90,7 @@ enum Kind {
 impl Kind {
     fn of(field: &str) -> Self {
         match field {
-            "sku" => Kind::Number,
+            "sku" | "key" => Kind::Number,
             "quantity" | "price" | "total" => Kind::Amount,
             "link" => Kind::Link,
             _ => Kind::Words,
@@ -99,15 +100,46 @@ impl Kind {
 
 struct Compiler {
     line: String,
+    /// [`Compiler::line`], compiled.
+    lines: Option<Selector>,
+    /// Places are paths in JSON, not selectors.
+    is_json: bool,
     reads: Vec<Read>,
+    nodes: Vec<NodeRead>,
     positional: Vec<String>,
     errors: Vec<RuleError>,
     warnings: Vec<RuleError>,
 }
 
 impl Compiler {
-    fn new(line: &str) -> Self {
-        Compiler { line: line.to_owned(), reads: vec![], positional: vec![], errors: vec![], warnings: vec![] }
+    fn new(line: &str, is_json: bool) -> Self {
+        let mut compiler = Compiler {
+            line: line.to_owned(),
+            lines: None,
+            is_json,
+            reads: vec![],
+            nodes: vec![],
+            positional: vec![],
+            errors: vec![],
+            warnings: vec![],
+        };
+        if !is_json {
+            compiler.lines = compiler.line_selector();
+            // The first read is the line itself.
+            compiler.read_of("line", "");
+        }
+        compiler
+    }
+
+    /// What the places that were compiled refer to.
+    fn rows(mut self, skip: Option<Selector>, empty: Vec<EmptyMark>, max_lines: usize) -> Result<Rows, Vec<RuleError>> {
+        match (self.lines.take(), self.combined("line", "*")) {
+            (Some(line), Some(inside)) if self.errors.is_empty() => {
+                let (reads, positional) = (self.reads, self.positional);
+                Ok(Rows { line, inside, reads, skip, empty, positional, max_lines })
+            }
+            _ => Err(self.errors),
+        }
     }
 
     fn fail(&mut self, field: &str, written: &str, reason: impl Into<String>, hint: Option<&'static str>) {
@@ -172,24 +204,56 @@ impl Compiler {
         Some(self.reads.len() - 1)
     }
 
-    fn chain(&mut self, field: &str, chain: Option<Chain>, kind: Kind) -> Vec<Place> {
+    fn chain(&mut self, field: &str, chain: Option<Chain>) -> Vec<Place> {
+        let kind = Kind::of(field);
         let values = chain.map(Chain::into_values).unwrap_or_default();
         values.into_iter().filter_map(|value| self.place(field, value, kind)).collect()
     }
 
+    /// Every element of every place counts.
+    fn options(&mut self, chain: Option<Chain>) -> Vec<Place> {
+        let mut places = self.chain("options", chain);
+        for place in &mut places {
+            if let From::First(read, part) = place.from {
+                place.from = From::Every(read, part, ", ".to_owned());
+            }
+        }
+        places
+    }
+
     fn place(&mut self, field: &str, value: Value, kind: Kind) -> Option<Place> {
         let long = self.long(field, value)?;
-        let constant = long.select.is_none() && long.attribute.is_none() && long.pattern.is_none();
+        let constant =
+            long.select.is_none() && long.attribute.is_none() && long.pattern.is_none() && long.join.is_empty();
         if constant && long.default.is_none() {
             self.fail(field, "", "says neither where to read nor what to take", None);
             return None;
         }
-        let attribute = long.attribute.or_else(|| (kind == Kind::Link && !constant).then(|| "href".to_owned()));
+        if !long.join.is_empty() && (long.select.is_some() || long.attribute.is_some() || long.every) {
+            self.fail(field, "join", "stands beside select, attribute or every: each joined place has its own", None);
+            return None;
+        }
         let from = if constant {
-            None
+            From::Constant
+        } else if long.join.is_empty() {
+            let select = long.select.as_deref().unwrap_or_default();
+            let (read, part) = if self.is_json {
+                self.refuse_attribute(field, long.attribute.as_deref())?;
+                (self.node(field, select, kind == Kind::Amount, long.minor_units)?, Part::Text)
+            } else {
+                self.refuse_minor_units(field, long.minor_units.as_ref())?;
+                let attribute = long.attribute.or_else(|| (kind == Kind::Link).then(|| "href".to_owned()));
+                let read = self.read_of(field, select)?;
+                (read, self.part(field, read, attribute)?)
+            };
+            if long.every {
+                From::Every(read, part, long.with.unwrap_or_else(|| ", ".to_owned()))
+            } else {
+                From::First(read, part)
+            }
         } else {
-            let read = self.read_of(field, long.select.as_deref().unwrap_or_default())?;
-            Some((read, self.part(field, read, attribute)?))
+            let places = long.join.into_iter().filter_map(|value| self.place(field, value, kind)).collect();
+            From::Join(places, long.with.unwrap_or_else(|| " ".to_owned()))
         };
         Some(Place {
             from,
@@ -207,6 +271,7 @@ impl Compiler {
     fn long(&mut self, field: &str, value: Value) -> Option<LongValue> {
         match value {
             Value::Long(long) => Some(long),
+            Value::Short(path) if self.is_json => Some(LongValue { select: Some(path), ..LongValue::default() }),
             Value::Short(short) => match selector::split_short(&short) {
                 Ok((select, attribute)) => Some(LongValue { select, attribute, ..LongValue::default() }),
                 Err(reason) => {
@@ -215,6 +280,20 @@ impl Compiler {
                 }
             },
         }
+    }
+
+    fn refuse_attribute(&mut self, field: &str, attribute: Option<&str>) -> Option<()> {
+        attribute.map_or(Some(()), |name| {
+            self.fail(field, name, "is an attribute, and JSON has none", Some("put it into the path: \"@.sku\""));
+            None
+        })
+    }
+
+    fn refuse_minor_units(&mut self, field: &str, minor_units: Option<&Digits>) -> Option<()> {
+        minor_units.map_or(Some(()), |_| {
+            self.fail(field, "minor_units", "is for JSON; pages print their decimals", None);
+            None
+        })
     }
 
     fn part(&mut self, field: &str, read: usize, attribute: Option<String>) -> Option<Part> {
@@ -263,7 +342,7 @@ impl Compiler {
                 }
                 constant.get_or_insert(code);
             }
-            places.extend(place.from.is_some().then_some(place));
+            places.extend((!matches!(place.from, From::Constant)).then_some(place));
         }
         (places, constant)
     }

@@ -10,10 +10,24 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RulesSource {
-    /// The element of one line. Comma lists are allowed.
+    /// Where the cart is to be found; in the page's markup by default.
+    pub source: Option<CartSource>,
+    /// Where the page holds JSON, for [`CartSource::Script`].
+    pub script: Option<ScriptSource>,
+    /// The address that answers with JSON, for [`CartSource::Json`].
+    pub json: Option<String>,
+    /// Path to the address of the next answer, where the lines come in pages.
+    pub next: Option<String>,
+    /// Most answers that are put together; default 20.
+    pub pages: Option<usize>,
+    /// The element of one line; comma lists are allowed. Of JSON the path to the lines: `$.items[*]`.
     pub line: Option<String>,
+    /// What tells a line from every other, for pages that print lines twice (a wide and a narrow layout).
+    pub key: Option<Chain>,
     /// What the article is called. Required.
     pub name: Option<Chain>,
+    /// Size, colour and the like: every one that is found is added to the name.
+    pub options: Option<Chain>,
     /// The shop's item number; inner spaces are kept.
     pub sku: Option<Chain>,
     /// How many. Required.
@@ -52,8 +66,15 @@ impl RulesSource {
             }
         }
         RulesSource {
+            source: self.source.or(base.source),
+            script: self.script.or(base.script),
+            json: self.json.or(base.json),
+            next: self.next.or(base.next),
+            pages: self.pages.or(base.pages),
             line: self.line.or(base.line),
+            key: self.key.or(base.key),
             name: self.name.or(base.name),
+            options: self.options.or(base.options),
             sku: self.sku.or(base.sku),
             quantity: self.quantity.or(base.quantity),
             price: self.price.or(base.price),
@@ -68,6 +89,31 @@ impl RulesSource {
             extra,
         }
     }
+}
+
+/// Where a cart is to be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CartSource {
+    /// In the markup of the cart page.
+    #[default]
+    Html,
+    /// In JSON that the cart page holds, in a script or an attribute.
+    Script,
+    /// In JSON at an address of its own.
+    Json,
+}
+
+/// Where a page holds JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScriptSource {
+    /// The element: `script`, `script[type="application/ld+json"]`, `#cart`.
+    pub select: Option<String>,
+    /// The variable that it is assigned to: `prestashop`, `window.shop.cart`.
+    pub variable: Option<String>,
+    /// The attribute that holds it: `data-cart`.
+    pub attribute: Option<String>,
 }
 
 /// Places to look at, in order: the first that holds something wins.
@@ -92,7 +138,8 @@ pub enum Value {
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LongValue {
-    /// Relative to the line; without it the line element itself.
+    /// Relative to the line; without it the line element itself. In JSON a path: from the line (`@.sku`) or the document
+    /// (`$.currency`).
     pub select: Option<String>,
     /// The attribute; without it the text (of an `input`: its value).
     pub attribute: Option<String>,
@@ -102,8 +149,26 @@ pub struct LongValue {
     pub default: Option<String>,
     /// The number format of this value alone, where it is not printed like the others (a `data-price`).
     pub numbers: Option<String>,
+    /// The amount is a whole number of the smallest unit (øre, cent): how many of its digits are decimals. JSON alone.
+    pub minor_units: Option<Digits>,
     /// Keep runs of spaces. Item numbers always do.
     pub keep_spaces: bool,
+    /// Every element that matches, not only the first that says something.
+    pub every: bool,
+    /// Several places whose texts are joined; those without one are left out. Instead of `select`.
+    pub join: Vec<Value>,
+    /// What stands between joined texts; a space, or `, ` between those of `every`.
+    pub with: Option<String>,
+}
+
+/// A number of digits, or the path to it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(untagged, expecting = "a number of digits, or a path to it")]
+pub enum Digits {
+    /// As many.
+    Number(u32),
+    /// As many as it says there.
+    Path(String),
 }
 
 impl Chain {

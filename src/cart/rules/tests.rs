@@ -23,6 +23,13 @@ const GOOD: &str = r##"
     alpha = { default = "A" }
 "##;
 
+fn rows(rules: &Rules) -> &Rows {
+    match &rules.lines {
+        Lines::Html(rows) => rows,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn rules_are_shared_between_workers() {
     fn shared<T: Send + Sync + 'static>() {}
@@ -33,7 +40,7 @@ fn rules_are_shared_between_workers() {
 fn one_read_for_each_selector_and_text_only_where_text_is_read() {
     let rules = Rules::compile(source(GOOD)).unwrap();
     let reads: Vec<_> =
-        (rules.reads.iter()).map(|read| (read.written.as_str(), read.text, read.attributes.join(" "))).collect();
+        (rows(&rules).reads.iter()).map(|read| (read.written.as_str(), read.text, read.attributes.join(" "))).collect();
     assert_eq!(
         reads,
         [
@@ -47,7 +54,7 @@ fn one_read_for_each_selector_and_text_only_where_text_is_read() {
         ]
     );
     assert_eq!(rules.currency_default.as_deref(), Some("NOK"));
-    assert_eq!(rules.extra.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["zulu", "alpha"]);
+    assert_eq!(rules.fields.extra.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["zulu", "alpha"]);
     assert!(rules.warnings().is_empty());
 }
 
@@ -119,4 +126,17 @@ fn own_rules_win_over_a_preset() {
     assert_eq!(both.line.as_deref(), Some("tr.a, tr.b"));
     assert_eq!(both.extra.len(), 2);
     assert_eq!(both.extra[0].1, "td.y".into());
+}
+
+#[test]
+fn joined_places_have_their_own_selectors() {
+    let base = "line = 'tr'\nname = 'a'\nquantity = 'b'\nprice = 'i'\n";
+    assert!(
+        Rules::compile(source(&format!("{base}sku = {{ join = ['.x', '@data-y', {{ default = '0' }}] }}"))).is_ok()
+    );
+    assert_eq!(
+        errors(&format!("{base}sku = {{ select = '.z', join = ['.x', '@'] }}")),
+        ["sku: \"join\": stands beside select, attribute or every: each joined place has its own"]
+    );
+    assert_eq!(errors(&format!("{base}sku = {{ join = ['.x', '@'] }}")), ["sku: \"@\": has no attribute name after @"]);
 }

@@ -6,19 +6,21 @@ use http::HeaderValue;
 use lol_html::Selector;
 
 use super::{Notes, accounts, policy, size, time};
-use crate::cart::rules::{RuleError, Rules, RulesSource};
-use crate::config::file::{CartFile, File, HideFile, OneOrMany};
-use crate::config::plan::Shop;
+use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
+use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
+use crate::config::plan::{Public, Shop};
 use crate::location::Location;
 use crate::rewrite::controls::{self, Controls};
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Emptying, SignIn};
 
 /// Answers to a cookie banner, and what stands in front of a shop keeps there.
 const KEPT: [&str; 6] = ["*consent*", "*Consent*", "__cf*", "cf_*", "AWSALB*", "incap_ses_*"];
 
 /// Every part is looked at, also where another is at fault.
-pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
+pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Option<Shop> {
     let source = &file.shop;
+    let names = names(file, public, notes);
     let start = start(source.start.as_deref(), notes);
     let sign_in = sign_in(file, notes);
     let cart_pages = cart_pages(&source.cart, notes);
@@ -26,6 +28,7 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
     let cart = rules(&source.cart, notes);
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
+    let way = way(&source.cart, notes);
     let policy = policy(&source.deny, notes);
     let hide = hide(&source.hide, notes);
     if policy.denials.is_empty() {
@@ -35,6 +38,8 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         );
     }
     Some(Shop {
+        own_name: own_name(&names, public),
+        names,
         start: start?,
         onward: source.onward.unwrap_or_default(),
         seal_cookies: source.seal_cookies.clone(),
@@ -46,7 +51,7 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         cart: Arc::new(cart?),
         emptying: emptying?,
         checkout: checkout?,
-        way: source.cart.r#return.unwrap_or_default(),
+        way,
         policy,
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
@@ -75,6 +80,27 @@ fn hide(file: &HideFile, notes: &mut Notes<'_>) -> Vec<Selector> {
         hide.extend(notes.take(&key, controls::compile(&selectors.join(", "))));
     }
     hide
+}
+
+/// What the shop calls itself. Its scheme, where it is not written: `https` where it is spoken to so, else visitors'.
+fn names(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Vec<Name> {
+    let host = &file.shop.host;
+    let origin_is_secure = file.shop.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"));
+    let secure = origin_is_secure || public.is_some_and(|public| public.secure);
+    let mut names = Vec::new();
+    for (n, text) in host.iter().enumerate() {
+        names.extend(notes.take(&indexed("shop.host", host, n), Name::parse(text, secure)));
+    }
+    if !names.is_empty() && file.public.is_none() {
+        notes.warn("shop.host", "without `public` changes no name: Host is passed on as the visitor typed it");
+    }
+    names
+}
+
+fn own_name(names: &[Name], public: Option<&Public>) -> Option<Arc<OwnName>> {
+    let public = public?;
+    let public = Name::parse(&public.authority, public.secure).ok()?;
+    OwnName::new(names.to_vec(), public).map(Arc::new)
 }
 
 fn start(start: Option<&str>, notes: &mut Notes<'_>) -> Option<String> {
@@ -153,6 +179,18 @@ fn cart_address(pages: &[Location], notes: &mut Notes<'_>) -> Option<String> {
             None
         }
     }
+}
+
+/// A cart that is not on its page cannot be read while the page streams past.
+fn way(cart: &CartFile, notes: &mut Notes<'_>) -> ReturnWay {
+    let is_elsewhere = cart.source == Some(CartSource::Json);
+    if is_elsewhere && cart.r#return == Some(ReturnWay::Page) {
+        notes.fault(
+            "shop.cart.return",
+            "`page` needs the cart on its page: with source = \"json\" write \"fresh\", or leave it out",
+        );
+    }
+    cart.r#return.unwrap_or(if is_elsewhere { ReturnWay::Fresh } else { ReturnWay::Page })
 }
 
 fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {

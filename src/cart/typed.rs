@@ -1,44 +1,22 @@
-//! From the texts of a page that has ended to a cart of typed values.
+//! From the texts of a cart to a cart of typed values, whatever the texts were read from.
 
 use rust_decimal::Decimal;
 
 use crate::cart::currency::{self, Printed};
 use crate::cart::price::{Amount, Detected, NumberFormat, PriceError, parse_amount};
-use crate::cart::rules::{Part, Place, Rules, Spaces};
+use crate::cart::raw::{MAX_VALUE_BYTES, Seen};
+use crate::cart::rules::Rules;
 use crate::cart::settle::{Settled, unit_price};
-use crate::cart::{Cart, Line};
+use crate::cart::texts::{Found, Texts};
+use crate::cart::{Cart, Line, texts};
 use crate::finding::{Finding, Severity, code};
-
-use super::page::{MAX_VALUE_BYTES, RawLine, Seen, fold, keep_spaces};
-
-/// A value that was found, with the format its place asks for.
-#[derive(Clone, Debug)]
-struct Found {
-    text: String,
-    numbers: Option<NumberFormat>,
-    cut: bool,
-    is_default: bool,
-}
-
-/// One line as texts, each from the first place of its chain that held something.
-struct Texts {
-    name: Option<Found>,
-    sku: Option<Found>,
-    quantity: Option<Found>,
-    price: Option<Found>,
-    total: Option<Found>,
-    currency: Option<Found>,
-    unit: Option<Found>,
-    link: Option<Found>,
-    extra: Vec<(String, Found)>,
-}
 
 /// The cart that `seen` holds.
 pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
-    let mut findings = Vec::new();
+    let mut findings = seen.findings;
     let matched = seen.lines.len() + seen.passed_over;
-    let lines: Vec<_> =
-        seen.lines.iter().map(|line| Texts::of(rules, line)).filter(|texts| !texts.is_header()).collect();
+    let lines = seen.lines.iter().map(|line| Texts::of(&rules.fields, line)).filter(|texts| !texts.is_header());
+    let lines = texts::once_each(lines.collect());
 
     if seen.too_long {
         let limit = format!("more than {} lines, or more text than a cart has", rules.max_lines);
@@ -52,8 +30,8 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
     }
     if lines.is_empty() && !seen.empty {
         let detail = match matched {
-            0 => "no element matches the line selector".to_owned(),
-            n => format!("{n} elements match the line selector, none holds a name, quantity or price"),
+            0 => "nothing matches the rule for lines".to_owned(),
+            n => format!("{n} elements match the rule for lines, none holds a name, quantity or price"),
         };
         findings.push(Finding::on_cart(code::CART_NO_LINES, Severity::Error, detail));
     }
@@ -78,72 +56,6 @@ fn format_of(rules: &Rules, lines: &[Texts]) -> Result<NumberFormat, PriceError>
     Detected::over(amounts.filter(|found| found.numbers.is_none()).map(|found| found.text.as_str())).format()
 }
 
-impl Texts {
-    fn of(rules: &Rules, line: &RawLine) -> Self {
-        let find = |chain: &[Place]| chain.iter().find_map(|place| found_at(line, place));
-        Texts {
-            name: find(&rules.name),
-            sku: find(&rules.sku),
-            quantity: find(&rules.quantity),
-            price: find(&rules.price),
-            total: find(&rules.total),
-            currency: find(&rules.currency),
-            unit: find(&rules.unit),
-            link: find(&rules.link),
-            extra: rules.extra.iter().filter_map(|(key, chain)| Some((key.clone(), find(chain)?))).collect(),
-        }
-    }
-
-    /// Nothing of a line was there: defaults do not make a line of a header.
-    fn is_header(&self) -> bool {
-        [&self.name, &self.quantity, &self.price, &self.total].into_iter().flatten().all(|found| found.is_default)
-    }
-}
-
-fn found_at(line: &RawLine, place: &Place) -> Option<Found> {
-    let default = || {
-        place.default.as_ref().map(|text| Found {
-            text: text.clone(),
-            numbers: place.numbers,
-            cut: false,
-            is_default: true,
-        })
-    };
-    let Some((read, part)) = place.from else { return default() };
-    line.captures
-        .iter()
-        .filter(|capture| capture.read == read)
-        .find_map(|capture| {
-            let (raw, cut) = match part {
-                Part::Text => (capture.text.as_str(), capture.text.was_cut()),
-                Part::Attribute(index) => (capture.attributes[index].as_deref()?, false),
-            };
-            let text = picked(place, &spaced(place, raw))?;
-            Some(Found { text, numbers: place.numbers, cut, is_default: false })
-        })
-        .or_else(default)
-}
-
-fn spaced(place: &Place, raw: &str) -> String {
-    match place.spaces {
-        Spaces::Fold => fold(raw),
-        Spaces::Keep => keep_spaces(raw),
-        Spaces::Lines => raw.trim().to_owned(),
-    }
-}
-
-/// The part of `text` that the pattern asks for, unless it is empty.
-fn picked(place: &Place, text: &str) -> Option<String> {
-    let text = match &place.pattern {
-        None => text,
-        Some(pattern) => {
-            let captures = pattern.captures(text)?;
-            captures.get(1).or(captures.get(0))?.as_str().trim()
-        }
-    };
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
 /// Turns one line's texts into values.
 struct Typing<'a> {
     rules: &'a Rules,
@@ -160,6 +72,7 @@ impl Typing<'_> {
         if name.is_empty() {
             self.error(code::LINE_VALUE_MISSING, "no name");
         }
+        let name = texts.options.iter().fold(name, |name, option| format!("{name}, {}", option.text));
         let quantity = self.quantity(texts.quantity.as_ref(), &name);
         let price = self.amount("price", texts.price.as_ref());
         let total = self.amount("total", texts.total.as_ref());
@@ -171,6 +84,7 @@ impl Typing<'_> {
             return None;
         }
         let quantity = quantity?;
+        self.compare_twins(&texts, quantity, [price, total]);
         let unit_price = self.settled(price, quantity, total)?;
         let beside = [price, total].map(|amount| amount.and_then(|amount| amount.currency));
         let currency = self.currency(texts.currency.as_ref(), beside);
@@ -195,18 +109,18 @@ impl Typing<'_> {
     /// A cut number is a wrong number; a cut name is still that name.
     fn report_cuts(&mut self, texts: &Texts) {
         let mut values = vec![
-            ("name", &texts.name, Severity::Warning),
-            ("sku", &texts.sku, Severity::Error),
-            ("quantity", &texts.quantity, Severity::Error),
-            ("price", &texts.price, Severity::Error),
-            ("total", &texts.total, Severity::Error),
-            ("currency", &texts.currency, Severity::Error),
-            ("unit", &texts.unit, Severity::Error),
+            ("name", texts.name.as_ref(), Severity::Warning),
+            ("sku", texts.sku.as_ref(), Severity::Error),
+            ("quantity", texts.quantity.as_ref(), Severity::Error),
+            ("price", texts.price.as_ref(), Severity::Error),
+            ("total", texts.total.as_ref(), Severity::Error),
+            ("currency", texts.currency.as_ref(), Severity::Error),
+            ("unit", texts.unit.as_ref(), Severity::Error),
         ];
-        let extra: Vec<_> = texts.extra.iter().map(|(key, found)| (key.as_str(), Some(found.clone()))).collect();
-        values.extend(extra.iter().map(|(key, found)| (*key, found, Severity::Warning)));
+        values.extend(texts.options.iter().map(|found| ("options", Some(found), Severity::Warning)));
+        values.extend(texts.extra.iter().map(|(key, found)| (key.as_str(), Some(found), Severity::Warning)));
         for (field, found, severity) in values {
-            if found.as_ref().is_some_and(|found| found.cut) {
+            if found.is_some_and(|found| found.cut) {
                 let detail = format!("{field} is longer than {MAX_VALUE_BYTES} bytes");
                 self.findings.push(Finding::on_line(code::VALUE_CUT, severity, self.number, detail));
             }
@@ -235,6 +149,30 @@ impl Typing<'_> {
                 self.error(code::QUANTITY_UNREADABLE, &error.to_string());
                 None
             }
+        }
+    }
+
+    /// The same line, printed again: it must say the same.
+    fn compare_twins(&mut self, texts: &Texts, quantity: Decimal, amounts: [Option<Amount>; 2]) {
+        for twin in &texts.twins {
+            let quietly = &mut Typing { findings: &mut Vec::new(), ..*self };
+            let again = twin.quantity.as_ref().and_then(|found| quietly.quantity(Some(found), ""));
+            let prices = [&twin.price, &twin.total].map(|found| quietly.amount("", found.as_ref()));
+            let mut numbers = vec![("quantity", Some(quantity), again)];
+            for (field, at) in [("price", 0), ("total", 1)] {
+                numbers.push((field, amounts[at].map(|amount| amount.value), prices[at].map(|amount| amount.value)));
+            }
+            for (field, first, second) in numbers {
+                if let (Some(first), Some(second)) = (first, second)
+                    && first != second
+                {
+                    self.error(code::LINE_CONFLICT, &format!("printed twice, with the {field} {first} and {second}"));
+                }
+            }
+        }
+        if !texts.twins.is_empty() {
+            let detail = format!("printed {} times; taken once", texts.twins.len() + 1);
+            self.findings.push(Finding::on_line(code::LINE_TWICE, Severity::Info, self.number, detail));
         }
     }
 
