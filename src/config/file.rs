@@ -25,6 +25,16 @@ use crate::shop::{EmptyingSource, SignInSource};
 pub struct File {
     /// Addresses to listen on: one or several `host:port`.
     pub listen: OneOrMany,
+    /// Addresses to listen on for TLS.
+    pub listen_tls: OneOrMany,
+    /// Those of both whose connections begin with a PROXY protocol header.
+    pub proxy_protocol: OneOrMany,
+    /// Certificates of the TLS listeners.
+    pub tls: Vec<TlsFile>,
+    /// HTTP/2 on plain listeners too, for clients that begin with it unasked.
+    pub http2_cleartext: Option<bool>,
+    /// Names of fields keep their upper and lower case, both ways.
+    pub preserve_header_case: Option<bool>,
     /// The address that visitors type, where it differs from what we see (TLS is ended before us).
     pub public: Option<String>,
     /// Front proxies whose `X-Forwarded-*` are believed: addresses or networks.
@@ -55,6 +65,16 @@ pub struct File {
     pub buyer: Vec<BuyerFile>,
 }
 
+/// One of `[[tls]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsFile {
+    /// PEM: the certificate, then those between it and the authority.
+    pub certificate: Option<PathBuf>,
+    /// PEM: its private key.
+    pub key: Option<PathBuf>,
+}
+
 /// `[shop]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,8 +82,12 @@ pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
     /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
-    /// asked under it and its addresses are mapped.
+    /// asked under it and its addresses are mapped. Needed where `origin` is a Unix socket, which has no name.
     pub host: OneOrMany,
+    /// PEM: the authorities that may have signed the shop's certificate, instead of the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Do not look at the shop's certificate at all.
+    pub danger_accept_any_certificate: Option<bool>,
     /// A shop platform whose rules are shipped with the program.
     pub preset: Option<String>,
     /// The page a session starts on.
@@ -231,6 +255,10 @@ pub struct DenyFormFile {
 pub struct EntryFile {
     /// Addresses that take catalog calls by POST, beside our own `<prefix>/enter`.
     pub paths: Vec<String>,
+    /// Calls a minute that may fail by their caller's fault, for each address they come from.
+    pub rate: Option<u32>,
+    /// Sessions a minute that one buyer may begin.
+    pub buyer_rate: Option<u32>,
     /// Other spellings of the parameters.
     pub names: EntryNames,
 }
@@ -253,6 +281,10 @@ pub struct SessionFile {
 pub struct LimitsFile {
     /// Open client connections, all workers together.
     pub connections: Option<usize>,
+    /// Open connections of one client address; no limit by default.
+    pub connections_per_address: Option<usize>,
+    /// Requests under way on one HTTP/2 connection.
+    pub http2_streams: Option<u32>,
     /// A request's head, in bytes.
     pub head: Option<Size>,
     /// For a client to send a request's head.

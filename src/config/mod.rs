@@ -11,6 +11,7 @@ pub mod limits;
 pub mod plan;
 pub mod presets;
 pub mod profiles;
+pub mod tls;
 
 use std::path::Path;
 

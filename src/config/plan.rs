@@ -14,6 +14,7 @@ use lol_html::Selector;
 use super::credentials::Password;
 use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
+use super::tls::Tls;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
@@ -32,8 +33,10 @@ pub type Plans = Arc<ArcSwap<Plan>>;
 /// The whole of what this program will do.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where to listen.
-    pub listen: Vec<SocketAddr>,
+    /// Where to listen, and what is spoken there.
+    pub listen: Vec<Listener>,
+    /// How TLS is spoken, where a listener does.
+    pub tls: Option<Tls>,
     /// Threads that serve.
     pub workers: usize,
     /// What clients may cost.
@@ -60,6 +63,24 @@ pub struct Plan {
     pub buyers: Buyers,
     /// What is logged, and how.
     pub log: Log,
+}
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Connections begin with a TLS handshake.
+    pub tls: bool,
+    /// Connections of `trusted_proxies` begin with a PROXY protocol header, before anything else.
+    pub proxy_protocol: bool,
+}
+
+impl Listener {
+    /// One for plain HTTP.
+    pub fn plain(address: SocketAddr) -> Self {
+        Listener { address, tls: false, proxy_protocol: false }
+    }
 }
 
 /// The address that visitors type.
@@ -119,6 +140,10 @@ pub struct Entry {
     pub names: EntryNames,
     /// Bytes of its body.
     pub body_size: usize,
+    /// Calls a minute that may fail by their caller's fault, for each address.
+    pub rate: u32,
+    /// Sessions a minute for each buyer.
+    pub buyer_rate: u32,
 }
 
 /// How long a punchout lasts.

@@ -28,6 +28,20 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Makes one Cookie line of several, as HTTP/2 clients split them (RFC 9113, section 8.2.3): shops that read HTTP/1.1 look
+/// at the first line alone.
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(COOKIE).iter();
+    if lines.next().is_none() || lines.next().is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    // Field values joined by a semicolon and a blank are a field value.
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
 /// There may be several Connection lines, and `remove` gives the first only; their bytes need not be UTF-8.
 fn strip_named(headers: &mut HeaderMap) {
     let mut named = Vec::new();

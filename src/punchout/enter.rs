@@ -16,9 +16,10 @@ use crate::config::file::Onward;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::pages::{self, Language, Page, Reader};
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, Side};
 use crate::protocol::oci::entry::{Entry, EntryError, Function};
 use crate::protocol::oci::hook::Hook;
+use crate::session::entrance::TooMany;
 use crate::session::id::Ticket;
 use crate::session::{Ended, Handed, Hold, Session, Waiting, cookie};
 use crate::shop::{Jar, sign_in};
@@ -27,7 +28,7 @@ use crate::shop::{Jar, sign_in};
 const WAIT: Duration = Duration::from_secs(10);
 
 /// A call that was let in.
-struct Guest {
+struct Caller {
     buyer: Arc<Buyer>,
     hook: Hook,
     call: Entry,
@@ -40,11 +41,24 @@ struct Guest {
 /// a function that is not configured, or a shop that does not let the account in. In none of these has the browser
 /// been given anything of the shop's.
 pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
+    let plan = x.plan();
+    let address = x.client().asked_from(&head.headers, &plan.limits.trusted_proxies);
+    let turn =
+        x.entrance().address(address, plan.entry.rate).map_err(|wait| too_many(wait, "failed calls from there"))?;
+    let page = let_in(x, head, body).await;
+    // Many users of one company come from one address; only a call that fails by its caller's fault costs a turn.
+    if page.as_ref().err().is_none_or(|problem| problem.kind.side() != Side::Client) {
+        turn.give_back();
+    }
+    page
+}
+
+async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
     let call = read(x, head, body)?;
     let buyer = identify(x, &call).await?;
     let hook = admit(&buyer, &call)?;
-    let guest = Guest { buyer, hook, call };
-    match begin(x, head, guest).await? {
+    let caller = Caller { buyer, hook, call };
+    match begin(x, head, caller).await? {
         Begun::Session(page) => Ok(page),
         // On to an address without a password that can be asked for again and again. By it the browser also sends the
         // session cookie that a POST from another site did not carry, so that an earlier session can make room.
@@ -65,7 +79,7 @@ pub async fn again(x: &Exchange, head: &request::Parts) -> Result<Page, Problem>
     let hook = waiting.hook.clone();
     hook.allowed_by(&buyer.hooks)
         .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))?;
-    match begin(x, head, Guest { buyer, hook, call: waiting.entry.clone() }).await? {
+    match begin(x, head, Caller { buyer, hook, call: waiting.entry.clone() }).await? {
         Begun::Session(page) => Ok(page),
         Begun::Busy(waiting) => {
             let (language, address) = (language_of(head, &waiting.entry), wait_at(x, waiting).await);
@@ -84,14 +98,17 @@ enum Begun {
     Busy(Arc<Waiting>),
 }
 
-async fn begin(x: &Exchange, head: &request::Parts, guest: Guest) -> Result<Begun, Problem> {
+async fn begin(x: &Exchange, head: &request::Parts, caller: Caller) -> Result<Begun, Problem> {
     let earlier = cookie::read(&head.headers, x.secure());
-    let Guest { buyer, hook, call } = guest;
+    let Caller { buyer, hook, call } = caller;
     let Some(claim) = accounts::claim(x, &buyer, &call, earlier).await? else {
         let (reference, code) = (x.reference(), Kind::PoolBusy.code());
         tracing::info!(%reference, code, buyer = buyer.name, "all accounts are taken; somebody waits");
         return Ok(Begun::Busy(Arc::new(Waiting { buyer: buyer.name.clone(), hook, entry: call.without_secrets() })));
     };
+    // Never given back: what is limited is what the shop's sign-in has to bear.
+    let _spent = (x.entrance().buyer(&buyer.name, x.plan().entry.buyer_rate))
+        .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))?;
     let (claim, jar) = sign_in_at_shop(x, head, &buyer, claim).await?;
     let session = open(x, head, &buyer, call, hook, claim, jar).await?;
     send_on(x, head, &session).map(Begun::Session)
@@ -107,6 +124,10 @@ async fn wait_at(x: &Exchange, waiting: Arc<Waiting>) -> String {
 fn language_of(head: &request::Parts, entry: &Entry) -> Language {
     let accepted = head.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Language::from_wish(entry.language.as_deref(), accepted)
+}
+
+fn too_many(TooMany(wait): TooMany, of_what: &str) -> Problem {
+    Problem::new(Kind::EntryTooMany, format!("too many {of_what}; more in {wait:.0?}")).retry_after(wait)
 }
 
 fn read(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Entry, Problem> {
@@ -140,8 +161,13 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     }
     let expected = buyer.as_ref().map_or_else(Password::nobody, |buyer| buyer.password.clone());
     let given = call.password.clone();
+    let leave = x.entrance().look().await.map_err(|wait| too_many(wait, "passwords to look at"))?;
     // argon2 takes tens of milliseconds on purpose: on a worker it would hold up every visitor of that worker.
-    let right = tokio::task::spawn_blocking(move || given.is_some_and(|given| expected.is(given.expose().as_bytes())));
+    let right = tokio::task::spawn_blocking(move || {
+        // The leave ends with the work, not with the request: a caller who hangs up frees no core.
+        let _leave = leave;
+        given.is_some_and(|given| expected.is_slowly(given.expose().as_bytes()))
+    });
     let right = right.await.unwrap_or(false);
     match buyer {
         Some(buyer) if right => Ok(buyer),

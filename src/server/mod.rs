@@ -5,13 +5,16 @@
 
 mod accept;
 mod activity;
+mod addresses;
 mod client_io;
 mod connection;
 mod drain;
+mod http2;
+mod proxy_protocol;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -20,6 +23,7 @@ use tokio::sync::Semaphore;
 pub use crate::config::Limits;
 
 use crate::config::Plans;
+use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
 use drain::Drain;
@@ -42,22 +46,38 @@ pub struct Running {
 /// # Errors
 /// When an address cannot be listened on, or a thread or runtime cannot be made.
 pub fn run(plans: &Plans) -> io::Result<Running> {
+    run_with(plans, Vec::new())
+}
+
+/// The same with sockets that somebody else (systemd) listens on already: each takes the place of the listener with its
+/// address. They stay open when we end, so that clients wait for the next one instead of being refused.
+///
+/// # Errors
+/// Also when a socket's address is none of the plan's.
+pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Running> {
     let plan = plans.load_full();
     let sessions = Store::in_memory(plan.session.most);
-    let listeners =
-        plan.listen.iter().map(|&address| accept::listen(address, BACKLOG)).collect::<io::Result<Vec<_>>>()?;
-    let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let entrance = Arc::new(Entrance::new());
+    let sockets = accept::sockets(&plan.listen, inherited, BACKLOG)?;
+    let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
     let drain = Arc::new(Drain::new());
     let live = Live::new(plan.pool.max_live);
     let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
-        let (desk, thread) = worker::start(number, plans.clone(), sessions.clone(), live.clone(), drain.clone())?;
+        let shared = worker::Shared {
+            plans: plans.clone(),
+            sessions: sessions.clone(),
+            entrance: entrance.clone(),
+            live: live.clone(),
+            drain: drain.clone(),
+        };
+        let (desk, thread) = worker::start(number, shared)?;
         seats.push(desk);
         running.threads.push(thread);
     }
     let open = Arc::new(Semaphore::new(plan.limits.connections));
-    running.threads.push(accept::start(listeners, seats, open, drain)?);
+    running.threads.push(accept::start(sockets, accept::Door { desks: seats, open, plans: plans.clone(), drain })?);
     Ok(running)
 }
 

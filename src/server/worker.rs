@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +12,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
+use super::addresses::{Addresses, Place};
 use super::connection;
 use super::drain::Drain;
-use crate::config::Plans;
+use crate::config::plan::Listener;
+use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
 use crate::punchout::clear;
+use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::{Live, Pool};
 
@@ -33,6 +36,7 @@ pub(super) struct Desk {
 pub(super) struct Arrival {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
+    pub(super) listener: Listener,
     pub(super) seat: Seat,
 }
 
@@ -48,7 +52,18 @@ struct Load {
 #[derive(Debug)]
 pub(super) struct Seat {
     load: Arc<Load>,
+    addresses: Arc<Addresses>,
+    /// In the count of the client's address; of one behind a PROXY header only once that was read.
+    place: Option<Place>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    /// Counts the connection as one of `address`. False where that has as many as it may.
+    pub(super) fn sit_down(&mut self, address: IpAddr, limits: &Limits) -> bool {
+        self.place = self.addresses.enter(address, limits);
+        self.place.is_some()
+    }
 }
 
 impl Desk {
@@ -56,11 +71,15 @@ impl Desk {
         self.load.open.load(Ordering::Relaxed)
     }
 
-    pub(super) fn hand_over(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    /// A place among this worker's connections.
+    pub(super) fn seat(&self, addresses: Arc<Addresses>, permit: OwnedSemaphorePermit) -> Seat {
         self.load.open.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat { load: self.load.clone(), _permit: permit };
+        Seat { load: self.load.clone(), addresses, place: None, _permit: permit }
+    }
+
+    pub(super) fn hand_over(&self, arrival: Arrival) {
         // A worker that has ended takes nothing: the connection is closed by dropping it here.
-        let _ = self.arrivals.send(Arrival { stream, peer, seat });
+        let _ = self.arrivals.send(arrival);
     }
 }
 
@@ -72,21 +91,30 @@ impl Drop for Seat {
     }
 }
 
+/// What all workers share.
+pub(super) struct Shared {
+    pub(super) plans: Plans,
+    pub(super) sessions: Store,
+    pub(super) entrance: Arc<Entrance>,
+    pub(super) live: Arc<Live>,
+    pub(super) drain: Arc<Drain>,
+}
+
 /// What a worker's connections share.
 pub(super) struct Worker {
     plans: Plans,
     live: Arc<Live>,
-    sessions: Store,
     shop: RefCell<Rc<Shop>>,
     pub(super) drain: Arc<Drain>,
 }
 
 impl Worker {
-    fn new(plans: Plans, sessions: Store, live: Arc<Live>, drain: Arc<Drain>) -> Rc<Self> {
+    fn new(shared: Shared) -> Rc<Self> {
+        let Shared { plans, sessions, entrance, live, drain } = shared;
         let plan = plans.load_full();
         let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), live.clone());
-        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions: sessions.clone() }));
-        Rc::new(Worker { plans, live, sessions, shop, drain })
+        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions, entrance }));
+        Rc::new(Worker { plans, live, shop, drain })
     }
 
     /// The plan in force and a pool that fits it. Connections survive a reload that does not concern them.
@@ -100,25 +128,19 @@ impl Worker {
                 self.live.set_max(plan.pool.max_live);
                 Pool::new(plan.origin.clone(), plan.pool.clone(), self.live.clone())
             };
-            *shop = Rc::new(Shop { plan: plan.clone(), pool, sessions: self.sessions.clone() });
+            *shop = Rc::new(Shop { plan: plan.clone(), pool, ..(**shop).clone() });
         }
         shop.clone()
     }
 }
 
 /// Starts worker `number`.
-pub(super) fn start(
-    number: usize,
-    plans: Plans,
-    sessions: Store,
-    live: Arc<Live>,
-    drain: Arc<Drain>,
-) -> io::Result<(Desk, JoinHandle<()>)> {
+pub(super) fn start(number: usize, shared: Shared) -> io::Result<(Desk, JoinHandle<()>)> {
     let (arrivals, desk) = mpsc::unbounded_channel();
     let load = Arc::new(Load { open: AtomicUsize::new(0), empty: Notify::new() });
     let served = load.clone();
     let thread = super::on_thread(format!("worker-{number}"), move || async move {
-        serve(desk, Worker::new(plans, sessions, live, drain), served).await;
+        serve(desk, Worker::new(shared), served).await;
     })?;
     Ok((Desk { arrivals, load }, thread))
 }
@@ -128,17 +150,11 @@ async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, l
     tokio::task::spawn_local(sweep(worker.clone()));
     let arrive = async {
         while let Some(arrival) = desk.recv().await {
-            tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
+            tokio::task::spawn_local(connection::serve(arrival, worker.clone()));
         }
     };
-    tokio::select! {
-        () = arrive => {}
-        () = drain.begun() => {}
-    }
-    // What was accepted before the end began is served like the rest.
-    while let Ok(arrival) = desk.try_recv() {
-        tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
-    }
+    // Until the acceptor has ended: what it took before that is served like the rest.
+    arrive.await;
     drop(desk);
     let limit = worker.plans.load().limits.drain;
     tokio::select! {
