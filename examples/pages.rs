@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
         write("left", pages::session_over(Ended::Left, &reader, &[]).body)?;
         let button = &texts::of(language).hand_over.button;
         let form = format!("<form method=\"post\" action=\"about:blank\"><button>{button}</button></form>");
-        write("hand-over", pages::hand_over(&form, &nonce, false, language).body)?;
+        write("hand-over", pages::hand_over(&form, &nonce, None, language).body)?;
         write("onward", pages::onward("about:blank", &nonce, language).body.replace("<script", "<template"))?;
     }
     Ok(())

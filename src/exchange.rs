@@ -108,6 +108,11 @@ impl Exchange {
         &self.shop.plan
     }
 
+    /// All that serves it.
+    pub fn shop(&self) -> &Rc<Shop> {
+        &self.shop
+    }
+
     /// The worker's connections to the shop.
     pub fn pool(&self) -> &Rc<Pool> {
         &self.shop.pool

@@ -48,6 +48,10 @@ pub enum Kind {
     SignInFormMissing,
     /// The shop did not accept the buyer's account.
     SignInRefused,
+    /// All accounts of the buyer are in use.
+    PoolBusy,
+    /// What an earlier session left in the account's cart could not be taken out.
+    CartNotEmptied,
     /// Not open to punchout sessions.
     Denied,
     /// There is no such page of ours.
@@ -76,7 +80,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 24] = {
+    pub const ALL: [Kind; 26] = {
         use Kind::*;
         [
             BadRequest,
@@ -91,6 +95,8 @@ impl Kind {
             EntryTooMany,
             SignInFormMissing,
             SignInRefused,
+            PoolBusy,
+            CartNotEmptied,
             Denied,
             NoSuchPage,
             CrossSite,
@@ -121,6 +127,8 @@ impl Kind {
             Kind::EntryTooMany => ("PO-ENTRY-TOO-MANY", Client, StatusCode::TOO_MANY_REQUESTS),
             Kind::SignInFormMissing => ("PO-SIGNIN-FORM", Shop, StatusCode::BAD_GATEWAY),
             Kind::SignInRefused => ("PO-SIGNIN-REFUSED", Shop, StatusCode::BAD_GATEWAY),
+            Kind::PoolBusy => ("PO-POOL-BUSY", Ours, StatusCode::SERVICE_UNAVAILABLE),
+            Kind::CartNotEmptied => ("PO-CART-NOT-EMPTIED", Shop, StatusCode::BAD_GATEWAY),
             Kind::Denied => ("PO-DENIED", Client, StatusCode::FORBIDDEN),
             Kind::NoSuchPage => ("PO-NO-SUCH-PAGE", Client, StatusCode::NOT_FOUND),
             Kind::CrossSite => ("PO-CROSS-SITE", Client, StatusCode::FORBIDDEN),

@@ -9,7 +9,7 @@ use url::{Position, Url};
 
 use super::{Config, EX_CONFIG, check};
 use crate::cart::{Cart, Line, read_html};
-use crate::config::plan::{Buyer, Plan};
+use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::finding::{Finding, Severity, code};
 use crate::protocol::oci::mapping::{Mapped, Surroundings, UnitFound, map};
 use crate::protocol::oci::{Charset, Parameters};
@@ -103,11 +103,20 @@ async fn fetched(url: &Url, plan: &Arc<Plan>, buyer: &Arc<Buyer>) -> Result<Seen
     let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), Live::new(plan.pool.max_live));
     let told = |problem: crate::problem::Problem| problem.to_string();
     let mut visit = Visit::new(pool, browser, Jar::new(), limits).map_err(told)?;
-    // A buyer has at least one account: the plan sees to it.
-    let account = buyer.accounts.first().ok_or("the buyer has no account")?;
-    sign_in(&plan.shop.sign_in, &mut visit, account).await.map_err(told)?;
+    let who = match (buyer.accounts.known(), &plan.shop.sign_in) {
+        (Some(account), Some(rules)) => {
+            sign_in(rules, &mut visit, account).await.map_err(told)?;
+            account.username.as_str()
+        }
+        (None, _) if matches!(buyer.accounts, Accounts::Guest) => "a guest",
+        _ => {
+            return Err(
+                "the buyer's account is told from its catalog calls alone: save the page and name the file".into()
+            );
+        }
+    };
     let page = visit.open(&url[Position::BeforePath..Position::AfterQuery]).await.map_err(told)?;
-    let from = format!("{}, {}, as {}", page.describe(), page.encoding.name(), account.username);
+    let from = format!("{}, {}, as {}", page.describe(), page.encoding.name(), who);
     if page.status.is_success() { Ok(Seen { from, text: page.text }) } else { Err(from) }
 }
 

@@ -18,6 +18,7 @@ use crate::location::Location;
 use crate::policy::{Denial, Policy};
 use crate::upstream::PoolLimits;
 
+mod accounts;
 mod buyer;
 mod habits;
 mod listen;

@@ -17,7 +17,7 @@ use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
 use crate::protocol::oci::number::DecimalMark;
 use crate::protocol::oci::source::FieldSource;
-use crate::shop::SignInSource;
+use crate::shop::{EmptyingSource, SignInSource};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -96,12 +96,16 @@ pub struct ShopFile {
     pub onward: Option<Onward>,
     /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
     pub seal_cookies: Vec<String>,
+    /// Cookies of an earlier stay that a session does not take away; `*` stands for anything.
+    pub keep_cookies: Option<Vec<String>>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
     pub cart: CartFile,
     /// What is closed to punchout sessions.
     pub deny: DenyFile,
+    /// What punchout sessions do not show.
+    pub hide: HideFile,
 }
 
 /// How the browser is sent on after entry.
@@ -163,6 +167,8 @@ pub struct CartFile {
     pub link: Option<Chain>,
     /// Further values by a name of one's own.
     pub extra: BTreeMap<String, Chain>,
+    /// How a cart is emptied.
+    pub clear: Option<EmptyingSource>,
     /// How numbers are printed: `auto`, or a sample such as `1.234,56`.
     pub numbers: Option<String>,
     /// More lines than this are refused.
@@ -207,6 +213,16 @@ pub enum ReturnWay {
     Page,
     /// The control leads to a page of ours that reads the cart anew.
     Fresh,
+}
+
+/// `[shop.hide]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HideFile {
+    /// Selectors of what is left out of pages.
+    pub elements: Vec<String>,
+    /// Hosts whose scripts, frames and pictures are left out; `*.` before one stands for all below it.
+    pub hosts: Vec<String>,
 }
 
 /// `[shop.deny]`
@@ -359,8 +375,12 @@ pub struct BuyerFile {
     pub password: Option<String>,
     /// Where its carts may go.
     pub hooks: Vec<String>,
-    /// Its logins at the shop.
-    pub accounts: Vec<AccountFile>,
+    /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.
+    pub accounts: AccountsFile,
+    /// What its procurement system is called on the bar; the buyer's name by default.
+    pub system: Option<String>,
+    /// Whether the shop's pages get a bar with the ways back.
+    pub bar: Option<bool>,
     /// How the form is sent.
     pub form: FormFile,
     /// NEW_ITEM fields that differ from the usual mapping.
@@ -399,6 +419,78 @@ pub struct AssortmentFile {
     pub mode: assortment::Mode,
 }
 
+/// `buyer.accounts`
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub enum AccountsFile {
+    #[default]
+    None,
+    List(Vec<AccountFile>),
+    Strategy(StrategyFile),
+}
+
+/// `buyer.accounts` as a table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyFile {
+    /// How a session gets its account.
+    pub strategy: Strategy,
+    /// For `pool`: the accounts.
+    #[serde(default)]
+    pub list: Vec<AccountFile>,
+    /// For `shared` the account; for `per-user` a rule such as `{parameter.email}`.
+    pub username: Option<String>,
+    /// A file that holds the password, or for `per-user` its rule.
+    pub password_file: Option<PathBuf>,
+    /// An environment variable that holds it.
+    pub password_env: Option<String>,
+    /// In clear: warned of.
+    pub password: Option<String>,
+}
+
+/// How a session gets its account at the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// One of several, for itself alone.
+    Pool,
+    /// All sessions have the same one: for shops that keep a cart for each session of their own.
+    Shared,
+    /// Each person has one, told from the catalog call.
+    PerUser,
+    /// The catalog call's own USERNAME and PASSWORD.
+    Passthrough,
+    /// None.
+    Guest,
+}
+
+impl<'de> Deserialize<'de> for AccountsFile {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ListOrTable)
+    }
+}
+
+/// Not an untagged enum: its errors would name neither key nor place.
+struct ListOrTable;
+
+impl<'de> serde::de::Visitor<'de> for ListOrTable {
+    type Value = AccountsFile;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of accounts, or a table with a `strategy`")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<AccountsFile, A::Error> {
+        let list = serde::de::value::SeqAccessDeserializer::new(list);
+        Deserialize::deserialize(list).map(AccountsFile::List)
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, table: A) -> Result<AccountsFile, A::Error> {
+        let table = serde::de::value::MapAccessDeserializer::new(table);
+        Deserialize::deserialize(table).map(AccountsFile::Strategy)
+    }
+}
+
 /// One of `buyer.accounts`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -429,6 +521,10 @@ pub struct FormFile {
     pub long_text: Option<LongTextStyle>,
     /// More inputs than this are refused.
     pub max_inputs: Option<usize>,
+    /// How the buyer goes back without a cart where the call has no OCICANCEL: `post`, `none` or an address.
+    pub cancel: Option<String>,
+    /// Whether a cart that was sent may be sent again: the session then stays, with its account.
+    pub again: Option<bool>,
     /// What PRICEUNIT may be.
     pub price_units: Option<Vec<u32>>,
     /// What stands before the decimals: `dot` or `comma`.

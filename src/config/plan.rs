@@ -3,11 +3,13 @@
 //! Workers and sessions share one `Arc<Plan>`; a reload makes a new one. Each part of a plan is a type of the module that
 //! acts on it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use lol_html::Selector;
 
 use super::credentials::Password;
 use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
@@ -18,10 +20,11 @@ use crate::cart::unit::Units;
 use crate::finding::Severities;
 use crate::location::Location;
 use crate::policy::Policy;
+use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
 use crate::rewrite::own_name::{Name, OwnName};
-use crate::shop::{Account, SignIn};
+use crate::shop::{Account, Emptying, SignIn, Template};
 use crate::upstream::{Origin, PoolLimits};
 
 /// The plan in force; a reload stores a new one, and the next request sees it.
@@ -102,14 +105,20 @@ pub struct Shop {
     pub onward: Onward,
     /// Cookies that are sealed in sessions beside the `HttpOnly` ones.
     pub seal_cookies: Vec<String>,
-    /// How a person signs in.
-    pub sign_in: SignIn,
+    /// Cookies of an earlier stay that a session leaves alone.
+    pub keep_cookies: Vec<String>,
+    /// What is left out of a session's pages.
+    pub hide: Vec<Selector>,
+    /// How a person signs in; there is none only where all buyers are guests.
+    pub sign_in: Option<SignIn>,
     /// The cart page's address.
     pub cart_address: String,
     /// The cart page in all its spellings.
     pub cart_pages: Vec<Location>,
     /// Where the cart's values stand.
     pub cart: Arc<Rules>,
+    /// How a cart is emptied, where that is known.
+    pub emptying: Option<Emptying>,
     /// The controls that lead to checkout.
     pub checkout: Controls,
     /// How a cart returns.
@@ -168,16 +177,70 @@ pub struct Buyer {
     pub password: Password,
     /// Where its carts may go.
     pub hooks: Vec<HookRule>,
-    /// Its logins at the shop, at least one.
-    pub accounts: Vec<Account>,
+    /// Its logins at the shop.
+    pub accounts: Accounts,
     /// A cart to its fields.
     pub mapping: Mapping,
     /// The shop's units to its codes.
     pub units: Units,
+    /// What its procurement system is called.
+    pub system: String,
+    /// The shop's pages get a bar with the ways back.
+    pub bar: bool,
     /// How the form is sent.
     pub form: FormStyle,
     /// How grave findings are for this buyer.
     pub severities: Severities,
+}
+
+impl Buyer {
+    /// Its calls carry the shop's own credentials.
+    pub fn passes_through(&self) -> bool {
+        matches!(self.accounts, Accounts::Passthrough)
+    }
+}
+
+/// How a session gets its account at the shop.
+pub enum Accounts {
+    /// One of these, at least one, for itself alone.
+    Pool(Vec<Account>),
+    /// This one, whoever else has it: the shop keeps a cart for each session of its own.
+    Shared(Account),
+    /// One for each person, by rules over the catalog call's parameters. A person's new session ends the earlier one.
+    PerUser {
+        /// The rule for the user name; its words are `parameter.` and a parameter's name.
+        username: Template,
+        /// The rule for the password.
+        password: Template,
+    },
+    /// The catalog call's USERNAME and PASSWORD are the shop's own, and the shop judges them.
+    Passthrough,
+    /// Nobody signs in.
+    Guest,
+}
+
+impl Accounts {
+    /// An account that can be signed in with outside of any session, where there is one.
+    pub fn known(&self) -> Option<&Account> {
+        match self {
+            Accounts::Pool(accounts) => accounts.first(),
+            Accounts::Shared(account) => Some(account),
+            Accounts::PerUser { .. } | Accounts::Passthrough | Accounts::Guest => None,
+        }
+    }
+}
+
+impl fmt::Debug for Accounts {
+    /// The strategy alone: the rule for a password may be the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Accounts::Pool(_) => "Pool",
+            Accounts::Shared(_) => "Shared",
+            Accounts::PerUser { .. } => "PerUser",
+            Accounts::Passthrough => "Passthrough",
+            Accounts::Guest => "Guest",
+        })
+    }
 }
 
 /// How a buyer's form is sent.
@@ -191,6 +254,22 @@ pub struct FormStyle {
     pub hook_query: HookQuery,
     /// Send `~OkCode`, `~TARGET` and `~CALLER` even where the call had none.
     pub sap_fields: bool,
+    /// How the buyer goes back without a cart, where the call does not say.
+    pub cancel: Cancel,
+    /// A cart that was sent may be sent again.
+    pub again: bool,
+}
+
+/// How a buyer goes back without a cart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cancel {
+    /// The form without a cart goes to the hook: OCI's way.
+    #[default]
+    Post,
+    /// To this address.
+    Link(String),
+    /// Nobody is told.
+    None,
 }
 
 /// All customers.
@@ -210,7 +289,12 @@ impl Buyers {
 
     /// The buyer whose catalog calls carry that USERNAME.
     pub fn with_username(&self, username: &str) -> Option<&Arc<Buyer>> {
-        self.0.iter().find(|buyer| buyer.username == username)
+        self.0.iter().filter(|buyer| !buyer.passes_through()).find(|buyer| buyer.username == username)
+    }
+
+    /// The first buyer whose calls carry the shop's own credentials, and whose carts may go to that hook.
+    pub fn passing_through(&self, hook: &Hook) -> Option<&Arc<Buyer>> {
+        self.0.iter().filter(|buyer| buyer.passes_through()).find(|buyer| hook.allowed_by(&buyer.hooks).is_ok())
     }
 
     /// How many there are.

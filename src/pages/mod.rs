@@ -23,8 +23,8 @@ use http::{Response, StatusCode};
 
 pub use accept::wants_json;
 pub use language::Language;
-pub use notice::{Ended, cart_refused, problem, session_over};
-pub use passage::{hand_over, onward};
+pub use notice::{Ended, cart_refused, pool_busy, problem, session_over};
+pub use passage::{hand_over, left, onward};
 
 /// A finished answer, apart from what only the connection knows (`Date`, `Content-Length`).
 ///
@@ -70,6 +70,18 @@ pub fn redirect(address: &str) -> Page {
     let mut page = Page::with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", String::new());
     let address = HeaderValue::from_str(address).unwrap_or(HeaderValue::from_static("/"));
     page.headers.insert(header::LOCATION, address);
+    page
+}
+
+/// Nothing to show: the answer to a script that only tells something.
+pub fn nothing() -> Page {
+    Page::with_type(StatusCode::NO_CONTENT, "text/plain; charset=utf-8", String::new())
+}
+
+/// A file of ours that pages of the shop load: the same for everybody.
+pub fn file(media_type: &'static str, body: &str) -> Page {
+    let mut page = Page::with_type(StatusCode::OK, media_type, body.to_owned());
+    page.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     page
 }
 
@@ -149,7 +161,7 @@ impl fmt::Debug for Nonce {
 /// against the buyer's list of hooks.
 fn policy(nonce: &Nonce, with_script: bool) -> HeaderValue {
     let nonce = nonce.as_str();
-    let script = if with_script { format!("script-src 'nonce-{nonce}'; ") } else { String::new() };
+    let script = if with_script { format!("script-src 'nonce-{nonce}'; connect-src 'self'; ") } else { String::new() };
     HeaderValue::try_from(format!("default-src 'none'; style-src 'nonce-{nonce}'; {script}base-uri 'none'"))
         .expect("a nonce is base64url, so the policy is visible ASCII")
 }

@@ -3,6 +3,8 @@
 //! They carry a code and the correlation id, and never a problem's or finding's detail: that may name hosts, selectors
 //! or accounts, and belongs to the log, where the id finds it.
 
+use std::time::Duration;
+
 use http::header::{self, HeaderValue};
 use serde::Serialize;
 
@@ -21,6 +23,8 @@ pub enum Ended {
     Returned,
     /// The buyer went back without a cart.
     Left,
+    /// A later punchout took its place.
+    Replaced,
 }
 
 /// What a program is told instead of a page.
@@ -87,14 +91,41 @@ pub fn cart_refused(findings: &[Finding], names: &[&str], reader: &Reader<'_>, l
 pub fn session_over(ended: Ended, reader: &Reader<'_>, links: &[Link<'_>]) -> Page {
     let texts = texts::of(reader.language);
     let message = match ended {
-        Ended::Expired => texts.problem(Kind::SessionOver),
+        Ended::Expired | Ended::Replaced => texts.problem(Kind::SessionOver),
         Ended::Returned => &texts.session.returned,
         Ended::Left => &texts.session.left,
     };
     notice(Kind::SessionOver, message, Html::new(), Vec::new(), reader, links)
 }
 
+/// The page on which somebody waits for an account: it asks for `address` again after `wait`, by itself.
+pub fn pool_busy(wait: Duration, address: &str, reader: &Reader<'_>) -> Page {
+    let texts = texts::of(reader.language);
+    let seconds = wait.as_secs().to_string();
+    let advice = fill(&texts.pool_busy.advice, &[("seconds", &seconds)]).into_owned();
+    let message = Message { title: texts.pool_busy.title.clone(), advice };
+    let mut head = Html::new();
+    // No script: it works in every browser.
+    head.markup("<meta http-equiv=\"refresh\"").attribute("content", &format!("{seconds};url={address}")).markup(">\n");
+    let links = [Link::Again(address)];
+    let mut page = notice_with(head, Kind::PoolBusy, &message, Html::new(), Vec::new(), reader, &links);
+    page.headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    page
+}
+
 fn notice(
+    kind: Kind,
+    message: &Message,
+    reasons: Html,
+    findings: Vec<ToldFinding<'_>>,
+    reader: &Reader<'_>,
+    links: &[Link<'_>],
+) -> Page {
+    notice_with(Html::new(), kind, message, reasons, findings, reader, links)
+}
+
+fn notice_with(
+    head: Html,
     kind: Kind,
     message: &Message,
     reasons: Html,
@@ -118,7 +149,7 @@ fn notice(
     main.paragraph(&message.advice);
     write_links(&mut main, links, texts);
     write_reference(&mut main, kind, reader, texts);
-    let body = document(reader.language, reader.nonce, &message.title, Html::new(), main);
+    let body = document(reader.language, reader.nonce, &message.title, head, main);
     Page::html(kind.status(), body, policy(reader.nonce, false))
 }
 

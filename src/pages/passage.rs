@@ -14,12 +14,20 @@ use super::{Language, Nonce, Page, policy, texts};
 const SUBMIT: &str = r#"(function () {
   var form = document.forms[0];
   var button = form.querySelector('button, input[type="submit"]');
+  var sent = document.getElementById('punchout-script').getAttribute('data-sent');
+  function tell() {
+    if (sent && navigator.sendBeacon) navigator.sendBeacon(sent);
+    sent = '';
+  }
   function rest() {
     setTimeout(function () { if (button) button.disabled = true; }, 0);
     setTimeout(wake, 4000);
   }
   function wake() { if (button) button.disabled = false; }
   form.addEventListener('submit', rest);
+  // The page goes away when the receiver's answer has come; it stays where that opens in another window.
+  window.addEventListener('pagehide', tell);
+  if (!/^_(self|top|parent)$/.test(form.target || '_self')) setTimeout(tell, 4000);
   window.addEventListener('pageshow', function (event) { if (event.persisted) wake(); });
   rest();
   HTMLFormElement.prototype.submit.call(form);
@@ -33,10 +41,11 @@ const GO_ON: &str = "location.replace(document.getElementById('onward').href);\n
 /// submit button, labelled [`texts::HandOver::button`], and an `accept-charset` of its own, for this page is UTF-8. What
 /// must arrive stands in hidden inputs: a script's submission does not send the button.
 ///
-/// `auto_submit` is for hooks that a page can submit to by itself; `SAPEVENT:` is none, because the
-/// procurement client's embedded browser takes only the person's own click.
-pub fn hand_over(form: &str, nonce: &Nonce, auto_submit: bool, language: Language) -> Page {
+/// `by_itself` is for hooks that a page can submit to by itself, and says where it tells that it did; `SAPEVENT:` is none,
+/// because the procurement client's embedded browser takes only the person's own click.
+pub fn hand_over(form: &str, nonce: &Nonce, by_itself: Option<&str>, language: Language) -> Page {
     let words = &texts::of(language).hand_over;
+    let auto_submit = by_itself.is_some();
     let mut main = Html::new();
     if auto_submit {
         main.paragraph(&words.automatic);
@@ -45,13 +54,31 @@ pub fn hand_over(form: &str, nonce: &Nonce, auto_submit: bool, language: Languag
         main.paragraph(&words.by_hand);
     }
     main.ready_made(form).markup("\n");
-    if auto_submit {
-        main.markup("<script").attribute("nonce", nonce.as_str()).markup(">").markup(SUBMIT).markup("</script>\n");
+    if let Some(sent) = by_itself {
+        submit_by_itself(&mut main, nonce, sent);
     }
     // "Sending the cart" would not be true of a page that waits for a click.
     let title = if auto_submit { &words.title } else { &words.button };
     let body = document(language, nonce, title, Html::new(), main);
     Page::html(StatusCode::OK, body, policy(nonce, auto_submit))
+}
+
+/// The page of somebody who leaves without a cart: `form` tells the procurement system so, as in [`hand_over`].
+pub fn left(form: &str, nonce: &Nonce, by_itself: bool, language: Language) -> Page {
+    let words = &texts::of(language).session.left;
+    let mut main = Html::new();
+    main.paragraph(&words.advice).ready_made(form).markup("\n");
+    if by_itself {
+        // The session is over already.
+        submit_by_itself(&mut main, nonce, "");
+    }
+    let body = document(language, nonce, &words.title, Html::new(), main);
+    Page::html(StatusCode::OK, body, policy(nonce, by_itself))
+}
+
+fn submit_by_itself(main: &mut Html, nonce: &Nonce, sent: &str) {
+    main.markup("<script id=\"punchout-script\"").attribute("nonce", nonce.as_str()).attribute("data-sent", sent);
+    main.markup(">").markup(SUBMIT).markup("</script>\n");
 }
 
 /// A page that goes on to `address` by itself: with a script, without one, or at worst by a click. Unlike a redirect it
@@ -90,12 +117,14 @@ mod tests {
     fn the_form_is_passed_on_as_it_is_and_submitted_only_where_asked() {
         for language in Language::ALL {
             let words = &texts::of(language).hand_over;
-            let automatic = hand_over(FORM, &nonce(), true, language);
+            let automatic = hand_over(FORM, &nonce(), Some("/_punchout/sent"), language);
             assert!(automatic.body.contains(FORM) && automatic.body.contains(&words.without_script));
-            assert_eq!(automatic.body.matches("<script nonce=\"AwMDAwMDAwMDAwMDAwMDAw\">").count(), 1);
+            let script =
+                "<script id=\"punchout-script\" nonce=\"AwMDAwMDAwMDAwMDAwMDAw\" data-sent=\"/_punchout/sent\">";
+            assert_eq!(automatic.body.matches(script).count(), 1);
             assert!(policy_of(&automatic).contains("script-src 'nonce-AwMDAwMDAwMDAwMDAwMDAw'"));
 
-            let by_hand = hand_over(FORM, &nonce(), false, language);
+            let by_hand = hand_over(FORM, &nonce(), None, language);
             assert!(by_hand.body.contains(FORM) && by_hand.body.contains(&words.by_hand));
             assert!(by_hand.body.contains(&format!("<h1>{}</h1>", words.button)));
             assert!(!by_hand.body.contains("<script") && !by_hand.body.contains("<noscript"));

@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE,
+    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
@@ -25,10 +26,11 @@ use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::location::Target;
+use crate::pages::Nonce;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
-use crate::punchout::hand_over;
+use crate::punchout::{bar, hand_over, hygiene};
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
 use crate::rewrite::controls::{Leave, Seen, Way};
@@ -52,6 +54,15 @@ struct Asked {
     piece: bool,
     /// What the buyer's browser decodes.
     coding: Coding,
+    /// What takes an earlier stay's cookies out of the browser; on a session's first page alone.
+    expiring: Vec<HeaderValue>,
+}
+
+impl Asked {
+    /// The answer is a cart page that carries the form which takes the cart to the hook.
+    fn submits(&self, x: &Exchange) -> bool {
+        self.cart && !self.piece && x.plan().shop.way == ReturnWay::Page
+    }
 }
 
 /// Serves a session's request.
@@ -65,7 +76,9 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let target = Target::new(request.uri().path(), request.uri().query());
+    let first = rewritten::may_be_page(request.headers()) && !session.seen.swap(true, Ordering::AcqRel);
     let asked = Asked {
+        expiring: if first { hygiene::expire(x, session, request.headers()) } else { Vec::new() },
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
@@ -106,6 +119,9 @@ async fn admit(
     }
     let (mut head, body) = request.into_parts();
     for_session(x, &mut head, session);
+    if !asked.expiring.is_empty() {
+        hygiene::take_out(x, session, &mut head.headers);
+    }
     if verdict == Verdict::Allow {
         let request = Request::from_parts(head, body);
         let upgrade = super::headers::upgrade(request.headers()).is_some();
@@ -191,6 +207,7 @@ fn bring_back(
     mut answer: Response<upstream::Body>,
 ) -> Result<Response<Body>, Problem> {
     x.seal(session.id).close(answer.headers_mut());
+    expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
         Opened::Unknown(_, error) if asked.cart => return Err(Problem::new(Kind::CartUnreadable, error.to_string())),
@@ -200,7 +217,9 @@ fn bring_back(
         }
         Opened::Page(page) => page,
     };
-    let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
+    let nonce = Nonce::random().ok().filter(|_| asked.submits(x));
+    let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
+    let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
     let (changes, on_failure) = changes(x, session, buyer, asked, opening);
     let mut settings = changes.settings();
@@ -208,6 +227,15 @@ fn bring_back(
         settings = own.in_page(settings);
     }
     Ok(page.close(settings, on_failure, asked.coding, true))
+}
+
+/// Takes cookies out of the browser, but not those that the shop sets in this very answer.
+fn expire(lines: &[HeaderValue], headers: &mut HeaderMap) {
+    let name = |line: &HeaderValue| line.as_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
+    let set: Vec<_> = headers.get_all(SET_COOKIE).iter().map(name).collect();
+    for line in lines.iter().filter(|line| !set.contains(&name(line))) {
+        headers.append(SET_COOKIE, line.clone());
+    }
 }
 
 /// What happens to one page, and what where that fails.
@@ -221,7 +249,14 @@ fn changes<'p>(
     let plan = x.plan();
     let shop = &plan.shop;
     let cart_page = asked.cart && !asked.piece;
-    let submits = cart_page && shop.way == ReturnWay::Page;
+    let submits = asked.submits(x);
+    let mut end = match (&opening.script_nonce, submits) {
+        (Some(nonce), true) => bar::script(&plan.prefix, nonce),
+        _ => String::new(),
+    };
+    if buyer.bar && !asked.piece {
+        end.push_str(&bar::bar(&plan.prefix, buyer, session, submits));
+    }
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
@@ -241,29 +276,31 @@ fn changes<'p>(
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let closing = (session.clone(), leave.clone());
-        let end = move || {
+        let at_end = move || {
             let cart = reader.finish();
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&buyer, &session, &leave, &cart)
+            hand_over::at_end_of_page(&buyer, &session, &leave, &cart) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;
             tracing::warn!(reference = %session.reference, code = Kind::CartUnreadable.code(), %failure, "the cart page was cut off");
             hand_over::closed(&leave)
         };
-        (readers, Some(Box::new(end)), OnFailure::Close(Box::new(tail)))
+        (readers, Some(Box::new(at_end)), OnFailure::Close(Box::new(tail)))
     } else {
         let (reference, path, leave) = (session.reference, asked.path.clone(), leave.clone());
         let tail = move |failure: &Failure| {
             tracing::warn!(%reference, path, %failure, "passes the rest of a page on as it is");
             leave.start_form()
         };
-        (Vec::new(), None, OnFailure::PassThrough(Box::new(tail)))
+        let at_end: Option<Box<dyn FnOnce() -> String>> =
+            if end.is_empty() { None } else { Some(Box::new(move || end)) };
+        (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
-    let page = Page { controls: &shop.checkout, leave, hide: &[], opening, readers, end_of_body, seen };
+    let page = Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, seen };
     (page, on_failure)
 }
 

@@ -25,14 +25,14 @@ use crate::exchange::Exchange;
 use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
-use crate::punchout::{enter, hand_over};
-use crate::session::{Session, cookie};
+use crate::punchout::{bar, enter, hand_over, leave};
+use crate::session::{Ended, Session, Stage, cookie};
 use route::{Claim, OwnPage, Route, route};
 
 /// Serves one request. Never fails: a [`Problem`] becomes an answer here and nowhere else.
 pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
     let who = Asker::of(&request);
-    match serve(&x, request).await {
+    match serve(&x, &who, request).await {
         Ok(answer) => answer,
         Err(problem) => {
             let (reference, code) = (x.reference(), problem.kind.code());
@@ -44,7 +44,7 @@ pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
     }
 }
 
-async fn serve(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
     let (mut head, body) = request.into_parts();
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await;
@@ -54,15 +54,31 @@ async fn serve(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)
         }
-        (Route::Shop, Some((session, buyer))) => {
+        (Route::Shop, Some((session, buyer))) if session.handed.stage() < Stage::Sent => {
             in_session::serve(x, &session, &buyer, Request::from_parts(head, body)).await
         }
-        (Route::Own(OwnPage::Return), Some((session, buyer))) => {
+        (Route::Shop, Some((session, _))) => leave::sent_already(x, &session).map(own),
+        (Route::Own(page @ (OwnPage::Return | OwnPage::Cancel | OwnPage::Sent)), Some((session, buyer))) => {
             from_own_pages(&head)?;
-            hand_over::fresh(x, &session, &buyer, &head.headers).await.map(own)
+            let headers = &head.headers;
+            match page {
+                OwnPage::Sent => Ok(own(leave::sent(x, &session, &buyer, headers).await)),
+                OwnPage::Cancel => {
+                    let mut answer = leave::cancel(x, &session, &buyer, headers).await.map(own)?;
+                    undo_sign_in(x, who, answer.headers_mut());
+                    Ok(answer)
+                }
+                _ if session.handed.stage() > Stage::Shopping && head.uri.query() != Some("again=1") => {
+                    leave::sent_already(x, &session).map(own)
+                }
+                _ => hand_over::fresh(x, &session, &buyer, headers).await.map(own),
+            }
         }
+        (Route::Own(OwnPage::Style), _) => Ok(own(pages::file("text/css; charset=utf-8", bar::STYLE))),
+        (Route::Own(OwnPage::Script), _) => Ok(own(pages::file("text/javascript; charset=utf-8", bar::SCRIPT))),
+        (Route::Own(OwnPage::Wait), _) => enter::again(x, &head).await.map(own),
         (Route::Own(_), _) => Err(Problem::new(Kind::NoSuchPage, format!("{} is no page of ours", head.uri.path()))),
-        (Route::Over | Route::Shop, _) => Err(Problem::new(Kind::SessionOver, "the cookie's session is over")),
+        (Route::Over | Route::Shop, _) => Ok(over(x, who, &head.headers).await),
     }
 }
 
@@ -144,27 +160,42 @@ impl Asker {
 
 /// The answer to a request that cannot be served: what happened, what to do, the code and the reference to quote.
 fn refuse(x: &Exchange, who: &Asker, problem: &Problem) -> Response<Body> {
+    told(x, who, |reader| {
+        let links = match (problem.kind, who.again()) {
+            (Kind::NoSuchPage, _) => vec![Link::Shop("/")],
+            (Kind::CartRefused | Kind::CrossSite | Kind::Denied, _) => vec![Link::Cart(&x.plan().shop.cart_address)],
+            (_, Some(again)) => vec![Link::Again(again)],
+            (_, None) => Vec::new(),
+        };
+        pages::problem(problem, reader, &links)
+    })
+}
+
+/// A page of ours for whoever asked.
+fn told(x: &Exchange, who: &Asker, page: impl FnOnce(&Reader<'_>) -> pages::Page) -> Response<Body> {
     // Without randomness there is no nonce, and the page stands without its style.
     let nonce = Nonce::random().unwrap_or_else(|_| Nonce::from_bytes([0; 16]));
     let text = |value: &Option<HeaderValue>| value.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (accept, language, reference) = (text(&who.accept), text(&who.language), x.reference().to_string());
-    let reader = Reader {
+    own(page(&Reader {
         language: Language::from_wish(None, language.as_deref()),
         reference: &reference,
         contact: x.plan().contact.as_deref(),
         wants_json: wants_json(accept.as_deref()),
         nonce: &nonce,
+    }))
+}
+
+/// For whoever comes with the cookie of a session that is over: how it ended, and the shop's sign-in undone.
+async fn over(x: &Exchange, who: &Asker, headers: &HeaderMap) -> Response<Body> {
+    let ended = match cookie::read(headers, x.secure()) {
+        Some(id) => x.sessions().ended(id).await,
+        None => None,
     };
-    let links = match (problem.kind, who.again()) {
-        (Kind::SessionOver | Kind::NoSuchPage, _) => vec![Link::Shop("/")],
-        (Kind::CartRefused | Kind::CrossSite | Kind::Denied, _) => vec![Link::Cart(&x.plan().shop.cart_address)],
-        (_, Some(again)) => vec![Link::Again(again)],
-        (_, None) => Vec::new(),
-    };
-    let mut answer = own(pages::problem(problem, &reader, &links));
-    if problem.kind == Kind::SessionOver {
-        undo_sign_in(x, who, answer.headers_mut());
-    }
+    let ended = ended.unwrap_or(Ended::Expired);
+    tracing::info!(reference = %x.reference(), code = Kind::SessionOver.code(), ?ended, "the cookie's session is over");
+    let mut answer = told(x, who, |reader| pages::session_over(ended, reader, &[Link::Shop("/")]));
+    undo_sign_in(x, who, answer.headers_mut());
     answer
 }
 

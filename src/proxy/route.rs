@@ -27,6 +27,16 @@ pub enum Route {
 pub enum OwnPage {
     /// Reads the cart and hands it over.
     Return,
+    /// Leaves without a cart.
+    Cancel,
+    /// The browser tells that the cart was sent.
+    Sent,
+    /// The bar's style sheet.
+    Style,
+    /// A cart page's script.
+    Script,
+    /// Asks again for an account.
+    Wait,
     /// There is no such page.
     Unknown,
 }
@@ -50,7 +60,12 @@ pub fn route(plan: &Plan, head: &request::Parts, claim: Claim) -> Route {
         return match own {
             "enter" => Route::Enter,
             "return" if claim == Claim::Open => Route::Own(OwnPage::Return),
-            "return" => Route::Over,
+            "cancel" if claim == Claim::Open => Route::Own(OwnPage::Cancel),
+            "sent" if claim == Claim::Open => Route::Own(OwnPage::Sent),
+            "return" | "cancel" | "sent" => Route::Over,
+            "bar.css" => Route::Own(OwnPage::Style),
+            "script.js" => Route::Own(OwnPage::Script),
+            "wait" => Route::Own(OwnPage::Wait),
             _ => Route::Own(OwnPage::Unknown),
         };
     }
@@ -103,6 +118,10 @@ mod tests {
             ("GET", "/_punchout/enter", Claim::None, Route::Enter),
             ("POST", "/_punchout/return", Claim::Open, Route::Own(OwnPage::Return)),
             ("POST", "/_punchout/return", Claim::None, Route::Over),
+            ("POST", "/_punchout/cancel", Claim::Open, Route::Own(OwnPage::Cancel)),
+            ("POST", "/_punchout/sent", Claim::Over, Route::Over),
+            ("GET", "/_punchout/bar.css", Claim::None, Route::Own(OwnPage::Style)),
+            ("GET", "/_punchout/wait?ticket=x", Claim::None, Route::Own(OwnPage::Wait)),
             ("GET", "/_punchout/x", Claim::None, Route::Own(OwnPage::Unknown)),
             ("GET", "/_punchoutx", Claim::None, Route::Visitor),
         ] {

@@ -4,22 +4,35 @@
 //! kept here.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
 
-use http::{HeaderValue, header, request};
+use http::{header, request};
 
+use super::accounts::{self, Claim};
+use super::{clear, hygiene};
 use crate::config::credentials::Password;
 use crate::config::file::Onward;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
-use crate::pages::{self, Page};
+use crate::pages::{self, Language, Page, Reader};
 use crate::problem::{Kind, Problem, Side};
 use crate::protocol::oci::entry::{Entry, EntryError, Function};
 use crate::protocol::oci::hook::Hook;
 use crate::session::entrance::TooMany;
-use crate::session::id::SessionId;
-use crate::session::{Session, cookie};
+use crate::session::id::Ticket;
+use crate::session::{Ended, Handed, Hold, Session, Waiting, cookie};
 use crate::shop::{Jar, sign_in};
+
+/// How soon somebody who waits for an account tries again.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// A call that was let in.
+struct Caller {
+    buyer: Arc<Buyer>,
+    hook: Hook,
+    call: Entry,
+}
 
 /// Begins a session.
 ///
@@ -32,7 +45,7 @@ pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<P
     let address = x.client().asked_from(&head.headers, &plan.limits.trusted_proxies);
     let turn =
         x.entrance().address(address, plan.entry.rate).map_err(|wait| too_many(wait, "failed calls from there"))?;
-    let page = begin(x, head, body).await;
+    let page = let_in(x, head, body).await;
     // Many users of one company come from one address; only a call that fails by its caller's fault costs a turn.
     if page.as_ref().err().is_none_or(|problem| problem.kind.side() != Side::Client) {
         turn.give_back();
@@ -40,16 +53,77 @@ pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<P
     page
 }
 
-async fn begin(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
+async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
     let call = read(x, head, body)?;
     let buyer = identify(x, &call).await?;
     let hook = admit(&buyer, &call)?;
+    let caller = Caller { buyer, hook, call };
+    match begin(x, head, caller).await? {
+        Begun::Session(page) => Ok(page),
+        // On to an address without a password that can be asked for again and again. By it the browser also sends the
+        // session cookie that a POST from another site did not carry, so that an earlier session can make room.
+        Begun::Busy(waiting) => Ok(pages::redirect(&wait_at(x, waiting).await)),
+    }
+}
+
+/// Somebody who waits for an account asks again, by the ticket in the query.
+///
+/// # Errors
+/// As [`enter`]; [`Kind::PoolBusy`] for a ticket that is void.
+pub async fn again(x: &Exchange, head: &request::Parts) -> Result<Page, Problem> {
+    let void = || Problem::new(Kind::PoolBusy, "a ticket that is void: used, or not shown for too long");
+    let ticket = head.uri.query().and_then(|query| query.strip_prefix("ticket=")).and_then(Ticket::parse);
+    let waiting = x.sessions().called(ticket.ok_or_else(void)?).await.ok_or_else(void)?;
+    // The configuration may have changed while they waited.
+    let buyer = x.plan().buyers.named(&waiting.buyer).cloned().ok_or_else(void)?;
+    let hook = waiting.hook.clone();
+    hook.allowed_by(&buyer.hooks)
+        .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))?;
+    match begin(x, head, Caller { buyer, hook, call: waiting.entry.clone() }).await? {
+        Begun::Session(page) => Ok(page),
+        Begun::Busy(waiting) => {
+            let (language, address) = (language_of(head, &waiting.entry), wait_at(x, waiting).await);
+            let (reference, nonce) = (x.reference().to_string(), super::nonce()?);
+            let contact = x.plan().contact.as_deref();
+            let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
+            Ok(pages::pool_busy(WAIT, &address, &reader))
+        }
+    }
+}
+
+/// What came of a call.
+enum Begun {
+    Session(Page),
+    /// All accounts are taken.
+    Busy(Arc<Waiting>),
+}
+
+async fn begin(x: &Exchange, head: &request::Parts, caller: Caller) -> Result<Begun, Problem> {
+    let earlier = cookie::read(&head.headers, x.secure());
+    let Caller { buyer, hook, call } = caller;
+    let Some(claim) = accounts::claim(x, &buyer, &call, earlier).await? else {
+        let (reference, code) = (x.reference(), Kind::PoolBusy.code());
+        tracing::info!(%reference, code, buyer = buyer.name, "all accounts are taken; somebody waits");
+        return Ok(Begun::Busy(Arc::new(Waiting { buyer: buyer.name.clone(), hook, entry: call.without_secrets() })));
+    };
     // Never given back: what is limited is what the shop's sign-in has to bear.
     let _spent = (x.entrance().buyer(&buyer.name, x.plan().entry.buyer_rate))
         .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))?;
-    let signed_in = sign_in_at_shop(x, head, &buyer).await?;
-    let session = open(x, head, &buyer, call, hook, &signed_in).await;
-    send_on(x, &session, signed_in)
+    let (claim, jar) = sign_in_at_shop(x, head, &buyer, claim).await?;
+    let session = open(x, head, &buyer, call, hook, claim, jar).await?;
+    send_on(x, head, &session).map(Begun::Session)
+}
+
+/// Keeps the call, and says where to ask again.
+async fn wait_at(x: &Exchange, waiting: Arc<Waiting>) -> String {
+    let ticket = Ticket::random();
+    x.sessions().wait(ticket, waiting).await;
+    format!("{}wait?ticket={}", x.plan().prefix, ticket.to_text())
+}
+
+fn language_of(head: &request::Parts, entry: &Entry) -> Language {
+    let accepted = head.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::from_wish(entry.language.as_deref(), accepted)
 }
 
 fn too_many(TooMany(wait): TooMany, of_what: &str) -> Problem {
@@ -79,6 +153,12 @@ fn read(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Entry, Probl
 async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     let username = call.username.as_deref().unwrap_or_default();
     let buyer = x.plan().buyers.with_username(username).cloned();
+    if buyer.is_none()
+        && let Ok(hook) = Hook::parse(call.hook.as_deref().unwrap_or_default())
+        && let Some(buyer) = x.plan().buyers.passing_through(&hook)
+    {
+        return Ok(buyer.clone());
+    }
     let expected = buyer.as_ref().map_or_else(Password::nobody, |buyer| buyer.password.clone());
     let given = call.password.clone();
     let leave = x.entrance().look().await.map_err(|wait| too_many(wait, "passwords to look at"))?;
@@ -103,24 +183,34 @@ fn admit(buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
         .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))
 }
 
-/// What signing in gave.
-struct SignedIn {
-    account: String,
-    cookies: Vec<HeaderValue>,
-}
-
-/// Signs in with the buyer's account, in a task of its own: a browser that goes away must not leave the shop half signed
-/// in, and hyper drops a request's future with its connection.
-async fn sign_in_at_shop(x: &Exchange, head: &request::Parts, buyer: &Arc<Buyer>) -> Result<SignedIn, Problem> {
+/// Signs in with the claimed account and empties what an earlier session left in its cart, in a task of its own: a browser
+/// that goes away must not leave the shop half signed in, and hyper drops a request's future with its connection.
+async fn sign_in_at_shop(
+    x: &Exchange,
+    head: &request::Parts,
+    buyer: &Arc<Buyer>,
+    claim: Claim,
+) -> Result<(Claim, Jar), Problem> {
+    let Some(account) = claim.account.clone() else { return Ok((claim, Jar::new())) };
     let language = head.headers.get(header::ACCEPT_LANGUAGE).cloned();
     // An empty jar: what the browser has of an earlier stay in the shop must not leak into this session.
     let mut visit = super::visit(x, &head.headers, language, Jar::new())?;
-    let (plan, buyer) = (x.plan().clone(), buyer.clone());
+    let (plan, buyer, reference) = (x.plan().clone(), buyer.clone(), x.reference());
     let task = tokio::task::spawn_local(async move {
-        // A buyer has at least one account: the plan sees to it.
-        let account = buyer.accounts.first().ok_or_else(|| Problem::new(Kind::Internal, "a buyer without account"))?;
-        sign_in(&plan.shop.sign_in, &mut visit, account).await?;
-        Ok(SignedIn { account: account.username.clone(), cookies: visit.jar().set_cookies().cloned().collect() })
+        let no_rules = || Problem::new(Kind::Internal, "an account, and no rules to sign in by");
+        let rules = plan.shop.sign_in.as_ref().ok_or_else(no_rules)?;
+        sign_in(rules, &mut visit, &account).await.map_err(|problem| match problem.kind {
+            // The shop has judged the call's own password: the same answer as where we judge it.
+            Kind::SignInRefused if buyer.passes_through() => Problem::new(Kind::EntryRefused, problem.detail),
+            _ => problem,
+        })?;
+        if claim.hold != Hold::Common {
+            let lines = clear::empty(&mut visit, &plan.shop).await?;
+            if lines > 0 {
+                tracing::info!(%reference, lines, "took out what an earlier session had left in the cart");
+            }
+        }
+        Ok((claim, visit.into_jar()))
     });
     task.await.map_err(|error| Problem::new(Kind::Internal, format!("the sign-in task ended: {error}")))?
 }
@@ -131,42 +221,59 @@ async fn open(
     buyer: &Buyer,
     call: Entry,
     hook: Hook,
-    signed_in: &SignedIn,
-) -> Arc<Session> {
-    // A second punchout replaces the first. The id is always a fresh one, never one that a request brought.
-    if let Some(earlier) = cookie::read(&head.headers, x.secure()) {
-        x.sessions().close(earlier).await;
-    }
+    claim: Claim,
+    jar: Jar,
+) -> Result<Arc<Session>, Problem> {
     let limits = &x.plan().session;
+    let language = head.headers.get(header::ACCEPT_LANGUAGE).cloned();
     let session = Arc::new(Session {
-        id: SessionId::random(),
+        // A fresh one always, never one that a request brought.
+        id: claim.id,
         reference: x.reference(),
         buyer: buyer.name.clone(),
         hook,
         entry: call.without_secrets(),
-        accept_language: head.headers.get(header::ACCEPT_LANGUAGE).cloned(),
-        account: signed_in.account.clone(),
+        browser: super::browser(x, &head.headers, language.clone())?,
+        accept_language: language,
+        account: claim.account.as_ref().map(|account| account.username.clone()).unwrap_or_default(),
+        hold: claim.hold.clone(),
+        jar,
+        handed: Handed::default(),
+        seen: AtomicBool::new(false),
         began: SystemTime::now(),
         idle: limits.idle,
         longest: limits.longest,
     });
-    x.sessions().open(session.clone()).await;
+    if !x.sessions().open(session.clone()).await {
+        let detail = format!("signing in as `{}` took so long that somebody else has the account", session.account);
+        return Err(Problem::new(Kind::PoolBusy, detail).retry_after(WAIT));
+    }
+    claim.settled();
+    // A second punchout replaces the first.
+    if let Some(earlier) = cookie::read(&head.headers, x.secure())
+        && let Some(over) = x.sessions().end(earlier, Ended::Replaced, accounts::patience(x.plan())).await
+    {
+        clear::in_background(x, over, None);
+    }
     let (reference, buyer, account) = (session.reference, &session.buyer, &session.account);
     let shape = session.entry.hook_shape;
     tracing::info!(%reference, buyer, account, hook = %session.hook, hook_shape = ?shape, "a punchout session begins");
-    session
+    Ok(session)
 }
 
 /// The browser goes on to a clean address, with the shop's cookies and ours.
-fn send_on(x: &Exchange, session: &Session, signed_in: SignedIn) -> Result<Page, Problem> {
+fn send_on(x: &Exchange, head: &request::Parts, session: &Session) -> Result<Page, Problem> {
     let shop = &x.plan().shop;
     let mut page = match shop.onward {
         Onward::Redirect => pages::redirect(&shop.start),
         Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
     };
+    for line in hygiene::expire(x, session, &head.headers) {
+        page.headers.append(header::SET_COOKIE, line);
+    }
     let seal = x.seal(session.id);
-    for line in signed_in.cookies {
-        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, &line));
+    for line in session.jar.set_cookies() {
+        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, line));
     }
     page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     Ok(page)

@@ -16,8 +16,7 @@ use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
-use crate::session::{Session, cookie};
-use crate::shop::Jar;
+use crate::session::{Session, Stage};
 
 use super::read_cart;
 
@@ -35,6 +34,19 @@ pub fn target(buyer: &Buyer, session: &Session) -> oci::Target {
     oci::Target::choose(buyer.form.target.as_ref(), session.entry.target.as_ref())
 }
 
+/// The buyer's form without a cart, which is how OCI cancels.
+pub fn blank(buyer: &Buyer, session: &Session) -> HandOver {
+    let target = target(buyer, session);
+    HandOver {
+        hook: Some(session.hook.clone()),
+        hook_query: buyer.form.hook_query,
+        control: control_fields(&session.entry.echo, buyer.form.sap_fields, &target),
+        inputs: Vec::new(),
+        charset: Charset::choose(session.entry.charset, buyer.form.charset),
+        target,
+    }
+}
+
 /// Brings a cart into the buyer's form, or says why it must not leave.
 pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     let mut findings = cart.findings.clone();
@@ -45,21 +57,12 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     if cart.lines.is_empty() && cart.empty {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
     }
-    let target = target(buyer, session);
-    let charset = Charset::choose(session.entry.charset, buyer.form.charset);
-    let mut hand_over = HandOver {
-        hook: Some(session.hook.clone()),
-        hook_query: buyer.form.hook_query,
-        control: control_fields(&session.entry.echo, buyer.form.sap_fields, &target),
-        inputs: Vec::new(),
-        charset,
-        target,
-    };
+    let mut hand_over = blank(buyer, session);
     let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let surroundings = Surroundings {
         parameters: &session.entry.parameters,
         units: &units,
-        charset,
+        charset: hand_over.charset,
         control_fields: hand_over.control_count(),
     };
     let mapped = map(&buyer.mapping, cart, &surroundings);
@@ -98,11 +101,9 @@ pub fn closed(leave: &Leave) -> String {
 /// What the shop may answer instead of its cart page.
 pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
     let plan = x.plan();
-    let mut headers = headers.clone();
-    cookie::take_out(&mut headers);
     let seal = x.seal(session.id);
-    seal.open(&mut headers);
-    let mut visit = super::visit(x, &headers, session.accept_language.clone(), Jar::from_browser(&headers))?;
+    let jar = super::jar_of(x, session, headers);
+    let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
     let shop = &plan.shop;
     let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
     let nonce = super::nonce()?;
@@ -113,7 +114,9 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.is_sap_event();
-            pages::hand_over(&form, &nonce, by_itself, language)
+            session.handed.reach(Stage::Shown);
+            let sent = format!("{}sent", plan.prefix);
+            pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
             log(session, &cart, &findings, "refuses to hand the cart over");

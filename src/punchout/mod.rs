@@ -1,16 +1,24 @@
-//! A session's life: how it begins ([`enter`]) and how its cart goes back ([`read_cart`], [`hand_over`]).
+//! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`]) without what the browser has of an
+//! earlier stay ([`hygiene`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
+//! [`bar`] on its pages), and how its cart is emptied for the next ([`clear`]).
 
+pub mod accounts;
+pub mod bar;
+pub mod clear;
 pub mod enter;
 pub mod hand_over;
+pub mod hygiene;
+pub mod leave;
 pub mod read_cart;
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Shop};
 use crate::pages::Nonce;
 use crate::problem::{Kind, Problem};
 use crate::session::seal::Seal;
+use crate::session::{Session, cookie};
 use crate::shop::{Browser, Jar, Visit, VisitLimits};
 
 /// A visit to the shop on behalf of the browser that sent `headers`: with its name, its address and its language.
@@ -18,27 +26,50 @@ use crate::shop::{Browser, Jar, Visit, VisitLimits};
 /// # Errors
 /// A request without a usable Host.
 fn visit(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>, jar: Jar) -> Result<Visit, Problem> {
-    let plan = x.plan();
+    visit_as(x.shop(), browser(x, headers, language)?, jar)
+}
+
+/// A visit to the shop as a browser that is known.
+///
+/// # Errors
+/// A host that is none.
+fn visit_as(shop: &Shop, browser: Browser, jar: Jar) -> Result<Visit, Problem> {
+    let plan = &shop.plan;
+    let limits =
+        VisitLimits { page_size: plan.shop.page_size, deadline: plan.shop.sign_in_time, ..VisitLimits::default() };
+    let mut visit = Visit::new(shop.pool.clone(), browser, jar, limits)?;
+    for name in &plan.shop.names {
+        visit.known_as(name.host());
+    }
+    Ok(visit)
+}
+
+/// The browser that sent `headers`, as the shop is to see it.
+///
+/// # Errors
+/// A request without Host.
+fn browser(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>) -> Result<Browser, Problem> {
     let no_host = || Problem::new(Kind::BadRequest, "a request without Host cannot begin or end a punchout");
-    let (host, https) = match &plan.shop.own_name {
+    let (host, https) = match &x.plan().shop.own_name {
         Some(own) => (own.host().clone(), own.asked_as().is_secure()),
         None => (headers.get(HOST).cloned().ok_or_else(no_host)?, x.secure()),
     };
-    let browser = Browser {
+    Ok(Browser {
         forwarded_host: host.clone(),
         host,
         https,
         forwarded_for: x.client().forwarded_for(headers),
         user_agent: headers.get(USER_AGENT).cloned(),
         accept_language: language,
-    };
-    let limits =
-        VisitLimits { page_size: plan.shop.page_size, deadline: plan.shop.sign_in_time, ..VisitLimits::default() };
-    let mut visit = Visit::new(x.pool().clone(), browser, jar, limits)?;
-    for name in &plan.shop.names {
-        visit.known_as(name.host());
-    }
-    Ok(visit)
+    })
+}
+
+/// The shop's cookies that a session's browser sent, as the shop knows them.
+fn jar_of(x: &Exchange, session: &Session, headers: &HeaderMap) -> Jar {
+    let mut headers = headers.clone();
+    cookie::take_out(&mut headers);
+    x.seal(session.id).open(&mut headers);
+    Jar::from_browser(&headers)
 }
 
 /// A cookie of a visit as the session's browser gets it.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
@@ -17,9 +18,13 @@ use super::drain::Drain;
 use crate::config::plan::Listener;
 use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
+use crate::punchout::clear;
 use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::{Live, Pool};
+
+/// Between two looks at sessions that ended by themselves.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// Where the acceptor lays down connections for a worker.
 pub(super) struct Desk {
@@ -142,6 +147,7 @@ pub(super) fn start(number: usize, shared: Shared) -> io::Result<(Desk, JoinHand
 
 async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, load: Arc<Load>) {
     let drain = worker.drain.clone();
+    tokio::task::spawn_local(sweep(worker.clone()));
     let arrive = async {
         while let Some(arrival) = desk.recv().await {
             tokio::task::spawn_local(connection::serve(arrival, worker.clone()));
@@ -156,6 +162,15 @@ async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, l
             tracing::warn!(open = load.open.load(Ordering::Relaxed), "connections cut after {limit:?} of draining");
         },
         () = drain.cut_off() => {}
+    }
+}
+
+/// Looks after sessions that ended by themselves: a buyer who closes the browser ends none. Every worker looks, and each
+/// such session is given to one of them.
+async fn sweep(worker: Rc<Worker>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        clear::sweep(worker.shop()).await;
     }
 }
 

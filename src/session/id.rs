@@ -36,6 +36,33 @@ impl fmt::Debug for SessionId {
     }
 }
 
+/// 128 random bits in the address of the page on which somebody waits for an account: good for one session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ticket(SessionId);
+
+impl Ticket {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Ticket(SessionId::random())
+    }
+
+    /// Reads what [`Ticket::to_text`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        SessionId::from_cookie(text).map(Ticket)
+    }
+
+    /// 22 characters that need no escaping in an address.
+    pub fn to_text(self) -> String {
+        self.0.to_cookie()
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(..)")
+    }
+}
+
 /// What stands on a problem page and in the log beside it: eight characters that can be read over the telephone. It opens
 /// nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

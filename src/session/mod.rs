@@ -1,7 +1,7 @@
 //! One punchout, from entry to return: what is known of it, and where it is kept.
 //!
 //! * [`id`]: the secret in the cookie, and the reference that people quote.
-//! * [`store`]: the sessions that are open.
+//! * [`store`]: the sessions that are open, the accounts they hold, and who waits for one.
 //! * [`entrance`]: how often somebody may try to begin one.
 //! * [`cookie`]: our one cookie.
 //! * [`seal`]: the shop's cookies, sealed while a session lasts.
@@ -9,17 +9,22 @@
 pub mod cookie;
 pub mod entrance;
 pub mod id;
+mod leases;
 pub mod seal;
 pub mod store;
 
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::pages::Language;
 use crate::protocol::oci::entry::Entry;
 use crate::protocol::oci::hook::Hook;
+use crate::shop::{Browser, Jar};
 use id::{Reference, SessionId};
 
-/// One punchout. It never changes once it is made; that it has ended is the store's to know.
+pub use crate::pages::Ended;
+
+/// One punchout. That it has ended is the store's to know; what changes of it is how far its cart has got.
 #[derive(Debug)]
 pub struct Session {
     /// The secret in the cookie.
@@ -34,14 +39,81 @@ pub struct Session {
     pub entry: Entry,
     /// The browser's at entry, kept for the whole session: some shops print prices by it.
     pub accept_language: Option<http::HeaderValue>,
-    /// The shop account that was signed in.
+    /// The shop account that was signed in; empty for a guest.
     pub account: String,
+    /// Whose the cart is.
+    pub hold: Hold,
+    /// The shop's cookies after signing in, to empty the cart when the browser has gone.
+    pub jar: Jar,
+    /// The browser, as the shop knows it.
+    pub browser: Browser,
+    /// How far its cart has got.
+    pub handed: Handed,
+    /// Whether its first page has been asked for.
+    pub seen: AtomicBool,
     /// When it began.
     pub began: SystemTime,
     /// Ends after so long without a request.
     pub idle: Duration,
     /// Ends so long after it began.
     pub longest: Duration,
+}
+
+/// Whose the cart of a session is, and so whether it may be emptied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// This session's alone, by the lease of its account.
+    Lease(String),
+    /// This session's alone: the shop keeps a cart for each of its own sessions.
+    Own,
+    /// Perhaps others' too: it is never emptied.
+    Common,
+}
+
+/// How far the cart of a session has got, from [`Stage::Shopping`] on and never back.
+#[derive(Debug, Default)]
+pub struct Handed(AtomicU8);
+
+/// See [`Handed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// No cart has left.
+    Shopping,
+    /// Our return page has shown the form that takes the cart away; whether it was sent is not known.
+    Shown,
+    /// The browser has said that it was sent.
+    Sent,
+}
+
+impl Handed {
+    /// How far it is.
+    pub fn stage(&self) -> Stage {
+        match self.0.load(Ordering::Acquire) {
+            0 => Stage::Shopping,
+            1 => Stage::Shown,
+            _ => Stage::Sent,
+        }
+    }
+
+    /// Notes that it has got so far, and gives how far it was.
+    pub fn reach(&self, stage: Stage) -> Stage {
+        match self.0.fetch_max(stage as u8, Ordering::AcqRel) {
+            0 => Stage::Shopping,
+            1 => Stage::Shown,
+            _ => Stage::Sent,
+        }
+    }
+}
+
+/// A catalog call that waits for an account: checked already, and without secrets.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The buyer's name.
+    pub buyer: String,
+    /// Where the cart will go.
+    pub hook: Hook,
+    /// The call.
+    pub entry: Entry,
 }
 
 impl Session {

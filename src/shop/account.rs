@@ -11,6 +11,13 @@ pub struct Account {
     pub password: Secret,
 }
 
+impl Account {
+    /// By which the account is known to be the same: shops take user names in any case.
+    pub fn key(&self) -> String {
+        self.username.trim().to_lowercase()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

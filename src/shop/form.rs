@@ -145,6 +145,11 @@ impl Form {
         }
     }
 
+    /// The names of its fields, in the order of the page; several fields may bear one.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.controls.iter().filter(|control| control.kind == ControlKind::Field).map(|control| control.name.as_str())
+    }
+
     /// Types `value` into the field `name`; a field that the form lacks is added, as a script would. Where several
     /// fields bear the name (a box with its hidden "off" beside it), the form is sent with this value alone.
     pub fn fill(&mut self, name: &str, value: &str) {

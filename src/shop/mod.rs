@@ -1,12 +1,13 @@
 //! What we do at the shop on a buyer's behalf: open a page, fill in its form, send it, and see what came of it.
 //!
 //! A [`Visit`] is one browser's stay, with its cookies in a [`Jar`]. A [`Step`] is what a person does on one page: the
-//! small language in which signing in is written, and emptying and filling a cart later. [`sign_in()`] takes that step
-//! and judges whether the shop let us in.
+//! small language in which signing in is written, and filling a cart later. [`sign_in()`] takes that step and judges
+//! whether the shop let us in; [`Emptying`] takes everything out of a cart.
 
 pub mod account;
 pub mod charset;
 mod cookie_date;
+pub mod empty_cart;
 pub mod form;
 mod form_reader;
 pub mod jar;
@@ -16,6 +17,7 @@ pub mod step;
 pub mod visit;
 
 pub use account::Account;
+pub use empty_cart::{Emptying, EmptyingSource};
 pub use form::{FilledForm, Form, FormChoice, FormMissing, Press};
 pub use jar::Jar;
 pub use page::Page;

@@ -229,9 +229,17 @@ impl Template {
         text.collect()
     }
 
+    /// The words that stand in it.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Word(word) => Some(word.as_str()),
+            Piece::Text(_) => None,
+        })
+    }
+
     /// Whether any word stands in it.
     pub fn has_words(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Word(_)))
+        self.words().next().is_some()
     }
 }
 

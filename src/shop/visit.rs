@@ -186,6 +186,18 @@ impl Visit {
         self.send(Outgoing { method: form.method, url: form.url, body, referer, json: false }).await
     }
 
+    /// Sends a request without fields, as a script of a page does; a POST carries an empty form.
+    ///
+    /// # Errors
+    /// As [`Visit::follow`].
+    pub async fn ask(&mut self, page: &Page, method: Method, address: &str) -> Result<Page, Problem> {
+        let url = page.url.join(address).map_err(|error| broken(format!("no address: {error}")))?;
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let body = (method == Method::POST).then(|| (form, Bytes::new()));
+        let referer = Some(page.url.clone());
+        self.send(Outgoing { method, url, body, referer, json: false }).await
+    }
+
     /// Posts JSON as a script of a page does.
     ///
     /// # Errors
@@ -299,7 +311,7 @@ impl Outgoing {
     /// What a browser sends next (Fetch, "HTTP-redirect fetch").
     fn redirect(&mut self, status: StatusCode, target: Url) {
         let keeps = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-        if !keeps && self.method == Method::POST {
+        if !keeps && self.method != Method::GET {
             self.method = Method::GET;
             self.body = None;
         }

@@ -34,11 +34,12 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", form=None, public=None, **tables_of_shop):
+def proxy_toml(listen, origin, hooks, *, account=BUYER, accounts=None, way="page", form=None, session=None, public=None, **tables_of_shop):
     """django-oscar by its preset, with keys of [shop.sign_in], [shop.cart] or [shop.deny] over it; with keys of [shop]
     itself, another shop."""
     more = {"shop": {"preset": "django-oscar"}, "sign_in": {}, "cart": {}, "deny": {}, **tables_of_shop}
     tables = {
+        "session": session or {},
         "shop": {"origin": origin, **more["shop"]},
         "shop.sign_in": more["sign_in"],
         "shop.cart": {"return": way, "currency": "NOK", **more["cart"]},
@@ -48,7 +49,7 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", form=None, p
             "username": USERNAME,
             "password": PASSWORD,
             "hooks": hooks,
-            "accounts": [{"username": account[0], "password": account[1]}],
+            "accounts": [{"username": name, "password": password} for name, password in accounts or [account]],
             "default_unit": "PCE",
             "form": {"charset": "utf-8", **(form or {})},
         },

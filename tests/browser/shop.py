@@ -7,6 +7,7 @@ from processes import TESTS, WORK, Process, free_port
 
 DATA = WORK / "shop"
 BUYER = ("innkjop@kunde.example", "Hemmelig-123")
+SECOND = ("lager@kunde.example", "Hemmelig-456")
 
 
 class Shop(Process):
@@ -41,6 +42,15 @@ class Shop(Process):
                     database.execute(f'DELETE FROM "{table}"')
                     # Numbers from 1 again: they are printed on pages.
                     database.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+
+    def basket_of(self, account):
+        """The product numbers in the open baskets of an account."""
+        query = (
+            "SELECT product_id FROM basket_line JOIN basket_basket ON basket_basket.id = basket_id"
+            " JOIN auth_user ON auth_user.id = owner_id WHERE status = 'Open' AND email = ? ORDER BY basket_line.id"
+        )
+        with self._database() as database:
+            return [number for (number,) in database.execute(query, (account[0],))]
 
     def basket(self):
         """The lines of all open baskets: (product number, quantity)."""

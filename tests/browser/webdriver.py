@@ -31,6 +31,9 @@ class Element:
         return self.browser._ask(method, f"/element/{self.id}{path}", body)
 
     def click(self):
+        """Out from under what is fixed to the window's edges first, as a person scrolls."""
+        center = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"
+        self.browser.execute(center, {ELEMENT: self.id})
         self._ask("POST", "/click", {})
 
     def clear(self):

@@ -1,4 +1,4 @@
-"""Fills an empty shop: one customer, one country to ship to, and products whose names and prices are hard to carry."""
+"""Fills an empty shop: two customers, one country to ship to, and products whose names and prices are hard to carry."""
 
 import os
 from decimal import Decimal
@@ -46,3 +46,4 @@ for number, (sku, title, price) in enumerate(PRODUCTS, start=1):
         product=product, partner=partner, partner_sku=sku, price=Decimal(price), price_currency="NOK"
     )
 get_user_model().objects.create_user("buyer1", "innkjop@kunde.example", "Hemmelig-123", first_name="Åse")
+get_user_model().objects.create_user("buyer2", "lager@kunde.example", "Hemmelig-456", first_name="Bo")

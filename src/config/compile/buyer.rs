@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Notes, no_twins, secret};
+use super::{Notes, accounts, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::Password;
-use crate::config::file::{AccountFile, BuyerFile, File};
-use crate::config::plan::{Buyer, Buyers, FormStyle};
+use crate::config::file::{BuyerFile, File};
+use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
 use crate::finding::Severities;
 use crate::protocol::oci::assortment::{self, Assortment};
+use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::mapping::MappingSettings;
 use crate::protocol::oci::{Charset, HookRule, Mapping, Target};
-use crate::secret::Secret;
-use crate::shop::Account;
 
 pub(super) fn buyers(file: &File, notes: &mut Notes<'_>) -> Buyers {
     if file.buyer.is_empty() {
@@ -35,17 +34,26 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let name = notes.need(&format!("{key}.name"), buyer.name.as_ref(), "what logs call this buyer").map(str::to_owned);
     let password = password(buyer, key, notes);
     let hooks = hooks(buyer, key, notes);
-    let accounts = accounts(buyer, key, notes);
+    let accounts = accounts::accounts(buyer, &format!("{key}.accounts"), notes);
     let mapping = mapping(buyer, key, file, notes);
     let units = units(buyer, file);
     let form = form(buyer, key, notes);
     let severities = severities(buyer, key, notes);
     let name = name?;
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
-    Some(Buyer { name, username, password: password?, hooks, accounts, mapping: mapping?, units, form, severities })
+    let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
+    let (password, accounts, mapping) = (password?, accounts?, mapping?);
+    Some(Buyer { name, username, password, hooks, accounts, mapping, units, system, bar, form, severities })
 }
 
 fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Password> {
+    if accounts::passes_through(buyer) {
+        let given = [buyer.password_hash.is_some(), buyer.password_file.is_some(), buyer.password_env.is_some()];
+        if given.contains(&true) || buyer.password.is_some() || buyer.username.is_some() {
+            notes.fault(key, "has a username or password of its own, which `passthrough` leaves to the shop");
+        }
+        return Some(Password::nobody());
+    }
     if let Some(hash) = &buyer.password_hash {
         let key = format!("{key}.password_hash");
         return match notes.take(&key, Password::parse(hash))? {
@@ -78,27 +86,6 @@ fn hooks(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Vec<HookRule> {
         rules.extend(notes.take(&format!("{key}.hooks[{n}]"), HookRule::parse(text)));
     }
     rules
-}
-
-fn accounts(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Vec<Account> {
-    if buyer.accounts.is_empty() {
-        notes.fault(format!("{key}.accounts"), "is missing: the buyer's login at the shop");
-    }
-    let mut accounts = Vec::new();
-    for (n, account) in buyer.accounts.iter().enumerate() {
-        accounts.extend(self::account(account, &format!("{key}.accounts[{n}]"), notes));
-    }
-    accounts
-}
-
-fn account(account: &AccountFile, key: &str, notes: &mut Notes<'_>) -> Option<Account> {
-    let username = notes.need(&format!("{key}.username"), account.username.as_ref(), "the login at the shop");
-    let (from_file, from_env) = (account.password_file.as_ref(), account.password_env.as_ref());
-    if from_file.is_none() && from_env.is_none() && account.password.is_none() {
-        notes.fault(key, "has no password: `password_file` or `password_env`");
-    }
-    let password = secret(&format!("{key}.password"), from_file, from_env, account.password.as_ref(), notes)?;
-    Some(Account { username: username?.to_owned(), password: Secret::new(password) })
 }
 
 pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Mapping> {
@@ -182,5 +169,26 @@ fn form(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> FormStyle {
         target,
         hook_query: form.hook_query.unwrap_or_default(),
         sap_fields: form.sap_fields.unwrap_or(false),
+        cancel: cancel(form.cancel.as_deref(), &format!("{key}.form.cancel"), notes),
+        again: form.again.unwrap_or(false),
+    }
+}
+
+fn cancel(text: Option<&str>, key: &str, notes: &mut Notes<'_>) -> Cancel {
+    match text {
+        None | Some("post") => Cancel::Post,
+        Some("none") => Cancel::None,
+        Some(address) => {
+            if Hook::parse(address).is_ok_and(|address| !address.is_sap_event()) {
+                return Cancel::Link(address.to_owned());
+            }
+            notes.fault(
+                key,
+                format!(
+                    "`{address}` is neither \"post\", \"none\" nor an address such as \"https://srm.acme.example/\""
+                ),
+            );
+            Cancel::None
+        }
     }
 }

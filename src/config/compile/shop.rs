@@ -3,28 +3,34 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use lol_html::Selector;
 
-use super::{Notes, policy, size, time};
+use super::{Notes, accounts, policy, size, time};
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
-use crate::config::file::{CartFile, File, OneOrMany, ReturnWay};
+use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
 use crate::location::Location;
-use crate::rewrite::controls::Controls;
+use crate::rewrite::controls::{self, Controls};
 use crate::rewrite::own_name::{Name, OwnName};
-use crate::shop::SignIn;
+use crate::shop::{Emptying, SignIn};
+
+/// Answers to a cookie banner, and what stands in front of a shop keeps there.
+const KEPT: [&str; 6] = ["*consent*", "*Consent*", "__cf*", "cf_*", "AWSALB*", "incap_ses_*"];
 
 /// Every part is looked at, also where another is at fault.
 pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Option<Shop> {
     let source = &file.shop;
     let names = names(file, public, notes);
     let start = start(source.start.as_deref(), notes);
-    let sign_in = sign_in(source.sign_in.as_ref(), notes);
+    let sign_in = sign_in(file, notes);
     let cart_pages = cart_pages(&source.cart, notes);
     let cart_address = cart_address(&cart_pages, notes);
     let cart = rules(&source.cart, notes);
+    let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let way = way(&source.cart, notes);
     let policy = policy(&source.deny, notes);
+    let hide = hide(&source.hide, notes);
     if policy.denials.is_empty() {
         notes.fault(
             "shop.deny",
@@ -37,16 +43,43 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         start: start?,
         onward: source.onward.unwrap_or_default(),
         seal_cookies: source.seal_cookies.clone(),
+        keep_cookies: source.keep_cookies.clone().unwrap_or_else(|| KEPT.map(str::to_owned).to_vec()),
+        hide,
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
         cart: Arc::new(cart?),
+        emptying: emptying?,
         checkout: checkout?,
         way,
         policy,
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
+}
+
+fn hide(file: &HideFile, notes: &mut Notes<'_>) -> Vec<Selector> {
+    let mut hide = Vec::new();
+    for (n, text) in file.elements.iter().enumerate() {
+        hide.extend(notes.take(&format!("shop.hide.elements[{n}]"), controls::compile(text)));
+    }
+    for (n, host) in file.hosts.iter().enumerate() {
+        let key = format!("shop.hide.hosts[{n}]");
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte)) {
+            notes
+                .fault(key, format!("`{host}` is not a host such as \"www.googletagmanager.com\" or \"*.hotjar.com\""));
+            continue;
+        }
+        let before = if name == host { "//" } else { "." };
+        let loads = ["script[src", "iframe[src", "img[src", "link[href"];
+        let selectors: Vec<String> = loads
+            .iter()
+            .flat_map(|tag| [format!("{tag}*='{before}{name}/' i]"), format!("{tag}$='{before}{name}' i]")])
+            .collect();
+        hide.extend(notes.take(&key, controls::compile(&selectors.join(", "))));
+    }
+    hide
 }
 
 /// What the shop calls itself. Its scheme, where it is not written: `https` where it is spoken to so, else visitors'.
@@ -81,18 +114,43 @@ fn start(start: Option<&str>, notes: &mut Notes<'_>) -> Option<String> {
     None
 }
 
-fn sign_in(source: Option<&crate::shop::SignInSource>, notes: &mut Notes<'_>) -> Option<SignIn> {
-    let Some(source) = source else {
-        notes.fault("shop.sign_in", "is missing: how a buyer's account signs in to the shop");
-        return None;
+/// `Some(None)`: nobody signs in.
+fn sign_in(file: &File, notes: &mut Notes<'_>) -> Option<Option<SignIn>> {
+    let Some(source) = &file.shop.sign_in else {
+        if file.buyer.is_empty() || file.buyer.iter().any(accounts::signs_in) {
+            notes.fault("shop.sign_in", "is missing: how a buyer's account signs in to the shop");
+        }
+        return Some(None);
     };
     match SignIn::compile(source) {
-        Ok(sign_in) => Some(sign_in),
+        Ok(sign_in) => Some(Some(sign_in)),
         Err(faults) => {
             for fault in faults {
                 // Each begins with its key.
                 let (key, message) = fault.split_once(": ").unwrap_or(("", &fault));
                 notes.fault(format!("shop.sign_in.{key}"), message);
+            }
+            None
+        }
+    }
+}
+
+/// `Some(None)`: nobody knows how.
+fn emptying(file: &File, notes: &mut Notes<'_>) -> Option<Option<Emptying>> {
+    let Some(source) = &file.shop.cart.clear else {
+        if file.buyer.iter().any(accounts::keeps_carts) {
+            let message =
+                "is missing: what one session leaves in the cart of a pooled account, the next one finds there";
+            notes.warn("shop.cart.clear", message);
+        }
+        return Some(None);
+    };
+    match Emptying::compile(source) {
+        Ok(emptying) => Some(Some(emptying)),
+        Err(faults) => {
+            for fault in faults {
+                let (key, message) = fault.split_once(": ").unwrap_or(("", &fault));
+                notes.fault(format!("shop.cart.clear.{key}"), message);
             }
             None
         }

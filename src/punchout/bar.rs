@@ -1,0 +1,49 @@
+//! The bar on every page of a session: back with the cart, back without.
+//!
+//! It is markup at the end of the body with a style sheet of its own address, so that it also works in shops whose policy
+//! forbids inline styles and scripts. `all: initial` keeps the shop's style out.
+
+use crate::config::plan::Buyer;
+use crate::pages::texts::{self, fill};
+use crate::protocol::oci::form::escaped;
+use crate::rewrite::controls::RETURN_FORM;
+use crate::session::Session;
+
+use super::hand_over;
+
+/// The bar's style sheet.
+pub const STYLE: &str = include_str!("bar.css");
+/// What a cart page runs, to tell when its cart was sent.
+pub const SCRIPT: &str = include_str!("script.js");
+
+/// The bar. `submits`: the page carries the cart, and the bar's button sends it.
+pub fn bar(prefix: &str, buyer: &Buyer, session: &Session, submits: bool) -> String {
+    let language = session.language();
+    let words = &texts::of(language).return_bar;
+    let target = escaped(hand_over::target(buyer, session).as_str());
+    let back = escaped(&fill(&words.back, &[("buyer_system", &buyer.system)]));
+    let leave = escaped(&words.leave);
+    let back = if submits {
+        format!("<button type=\"submit\" form=\"{RETURN_FORM}\">{back}</button>")
+    } else {
+        format!(
+            "<form method=\"post\" action=\"{prefix}return\" target=\"{target}\"><button type=\"submit\">{back}</button></form>"
+        )
+    };
+    format!(
+        "<link rel=\"stylesheet\" href=\"{prefix}bar.css\"/>\n<div id=\"punchout-bar-room\"></div>\n\
+         <div id=\"punchout-bar\" lang=\"{}\" role=\"region\" aria-label=\"{}\">{back}\
+         <form method=\"post\" action=\"{prefix}cancel\" target=\"{target}\"><button type=\"submit\" class=\"leave\">{leave}\
+         </button></form></div>\n",
+        language.code(),
+        escaped(&buyer.system),
+    )
+}
+
+/// The script of a page that carries the cart.
+pub fn script(prefix: &str, nonce: &str) -> String {
+    format!(
+        "<script id=\"punchout-script\" src=\"{prefix}script.js\" nonce=\"{nonce}\" data-form=\"{RETURN_FORM}\" \
+         data-sent=\"{prefix}sent\" defer=\"\"></script>\n"
+    )
+}

@@ -1,0 +1,239 @@
+//! Emptying a cart, in the ways that shops offer.
+//!
+//! ```toml
+//! request = "POST /cart/empty"                  # one request
+//!
+//! links = "a.remove"                            # a link for each line; "a.remove@data-url" reads another attribute
+//!
+//! form = "#basket_formset"                      # a form, filled in and sent
+//! fields = { "form-{n}-DELETE" = "on" }         # {n} stands for whatever tells the lines' fields apart
+//! submit = "update"                             # the button, where the shop wants one
+//! ```
+//!
+//! Links and form stand on the cart page, or on another that `page` names.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use http::Method;
+use lol_html::Selector;
+use lol_html::html_content::Element;
+use serde::Deserialize;
+
+use super::form::{Form, FormChoice, Press};
+use super::page::{Page, walk};
+use super::step::check_address;
+use super::visit::Visit;
+use crate::problem::Problem;
+
+/// `[shop.cart.clear]`: one of `request`, `links` and `form`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmptyingSource {
+    /// Method and address.
+    pub request: Option<String>,
+    /// Selector of the links, perhaps with `@attribute`.
+    pub links: Option<String>,
+    /// The page with the links or the form; the cart page by default.
+    pub page: Option<String>,
+    /// Selector of the form.
+    pub form: Option<String>,
+    /// Field name to text.
+    pub fields: BTreeMap<String, String>,
+    /// Name of the button that is pressed; none by default, for the first of a cart may be the one that orders.
+    pub submit: Option<String>,
+}
+
+/// How a cart is emptied.
+#[derive(Clone, Debug)]
+pub struct Emptying {
+    page: Option<String>,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Request(Method, String),
+    Links(Selector, String),
+    Form { choice: FormChoice, fields: Vec<(Names, String)>, press: Press },
+}
+
+/// One field's name, or many that differ in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Names {
+    One(String),
+    Each { before: String, after: String },
+}
+
+impl Emptying {
+    /// Checks the rules.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its key (relative to `shop.cart.clear`) in front.
+    pub fn compile(source: &EmptyingSource) -> Result<Self, Vec<String>> {
+        let mut errors = Vec::new();
+        let given = [source.request.is_some(), source.links.is_some(), source.form.is_some()];
+        if given.iter().filter(|given| **given).count() != 1 {
+            errors.push("request: name one of `request`, `links` and `form`".to_owned());
+        }
+        if let Some(Err(error)) = source.page.as_deref().map(check_address) {
+            errors.push(format!("page: {error}"));
+        }
+        if source.form.is_none() && (!source.fields.is_empty() || source.submit.is_some()) {
+            errors.push("fields: only with `form`".to_owned());
+        }
+        if source.form.is_some() && source.fields.is_empty() && source.submit.is_none() {
+            errors.push("fields: a form needs `fields` or `submit`, else it changes nothing".to_owned());
+        }
+        let way = match (&source.request, &source.links, &source.form) {
+            (Some(request), ..) => request_of(request, &mut errors),
+            (_, Some(links), _) => {
+                let (selector, attribute) = links.rsplit_once('@').unwrap_or((links, "href"));
+                css("links", selector, &mut errors).map(|selector| Way::Links(selector, attribute.to_owned()))
+            }
+            (.., Some(form)) => css("form", form, &mut errors).map(|selector| Way::Form {
+                choice: FormChoice { selector: Some((form.clone(), selector)), needs: Vec::new() },
+                fields: source.fields.iter().map(|(name, text)| (Names::parse(name), text.clone())).collect(),
+                press: source.submit.clone().map_or(Press::Nothing, Press::Named),
+            }),
+            _ => None,
+        };
+        match way {
+            Some(way) if errors.is_empty() => Ok(Emptying { page: source.page.clone(), way }),
+            _ => Err(errors),
+        }
+    }
+
+    /// Does it. `cart` is the cart page as it was opened a moment ago. What came of it is to be read anew.
+    ///
+    /// # Errors
+    /// As [`Visit::follow`]; a form that is not there is none, for a cart may be empty already.
+    pub async fn run(&self, visit: &mut Visit, cart: &Page) -> Result<(), Problem> {
+        let other;
+        let page = match &self.page {
+            Some(address) => {
+                other = visit.open(address).await?;
+                &other
+            }
+            None => cart,
+        };
+        match &self.way {
+            Way::Request(method, address) => {
+                visit.ask(page, method.clone(), address).await?;
+            }
+            Way::Links(selector, attribute) => {
+                for address in addresses(page, selector, attribute) {
+                    visit.follow(page, &address).await?;
+                }
+            }
+            Way::Form { choice, fields, press } => {
+                let Ok(mut form) = Form::find(page, choice) else { return Ok(()) };
+                for (names, text) in fields {
+                    for name in names.of(&form) {
+                        form.fill(&name, text);
+                    }
+                }
+                if let Ok(filled) = form.submit(press) {
+                    visit.submit(page, filled).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Names {
+    fn parse(text: &str) -> Self {
+        match text.split_once("{n}") {
+            Some((before, after)) => Names::Each { before: before.to_owned(), after: after.to_owned() },
+            None => Names::One(text.to_owned()),
+        }
+    }
+
+    fn of(&self, form: &Form) -> Vec<String> {
+        let (before, after) = match self {
+            Names::One(name) => return vec![name.clone()],
+            Names::Each { before, after } => (before.as_str(), after.as_str()),
+        };
+        let mut names: Vec<String> = Vec::new();
+        for name in form.names() {
+            let between = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            // Django's formsets have a template row `__prefix__`, which is no line.
+            let is_line = between.is_some_and(|n| !n.is_empty() && n != "__prefix__");
+            if is_line && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+}
+
+fn request_of(text: &str, errors: &mut Vec<String>) -> Option<Way> {
+    let (method, address) = text.split_once(' ').unwrap_or(("POST", text));
+    let known = [Method::POST, Method::GET, Method::DELETE].into_iter().find(|known| known.as_str() == method);
+    if known.is_none() {
+        errors.push(format!("request: `{method}` is none of POST, GET and DELETE"));
+    }
+    if let Err(error) = check_address(address) {
+        errors.push(format!("request: {error}"));
+    }
+    known.map(|method| Way::Request(method, address.to_owned()))
+}
+
+fn css(key: &str, text: &str, errors: &mut Vec<String>) -> Option<Selector> {
+    text.parse().map_err(|error| errors.push(format!("{key}: `{text}` is no selector: {error}"))).ok()
+}
+
+/// The links' addresses in the order of the page, each once.
+fn addresses(page: &Page, selector: &Selector, attribute: &str) -> Vec<String> {
+    let found = RefCell::new(Vec::new());
+    let handler = |element: &mut Element<'_, '_>| {
+        if let Some(value) = element.get_attribute(attribute) {
+            let address = htmlize::unescape_attribute(value.trim()).into_owned();
+            let mut found = found.borrow_mut();
+            if !address.is_empty() && !address.starts_with('#') && !found.contains(&address) {
+                found.push(address);
+            }
+        }
+        Ok(())
+    };
+    // What was found before the page could not be parsed any further is a link all the same.
+    let _ = walk([page.text.as_str()], vec![(selector, Box::new(handler))]);
+    found.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_way_and_only_one() {
+        let source = |request: Option<&str>, links: Option<&str>, form: Option<&str>| EmptyingSource {
+            request: request.map(str::to_owned),
+            links: links.map(str::to_owned),
+            form: form.map(str::to_owned),
+            fields: form.map(|_| ("d-{n}".to_owned(), "on".to_owned())).into_iter().collect(),
+            ..EmptyingSource::default()
+        };
+        for good in [
+            source(Some("POST /x?a=b"), None, None),
+            source(Some("/x"), None, None),
+            source(None, Some("a.remove@data-url"), None),
+            source(None, None, Some("#f")),
+        ] {
+            Emptying::compile(&good).unwrap();
+        }
+        for (bad, key) in [
+            (source(None, None, None), "request"),
+            (source(Some("/x"), Some("a"), None), "request"),
+            (source(Some("PATCH /x"), None, None), "request"),
+            (source(Some("POST https://evil.example/"), None, None), "request"),
+            (source(None, Some("a:has(b)"), None), "links"),
+            (EmptyingSource { fields: BTreeMap::new(), ..source(None, None, Some("#f")) }, "fields"),
+            (EmptyingSource { page: Some("x".into()), ..source(None, Some("a"), None) }, "page"),
+        ] {
+            let errors = Emptying::compile(&bad).unwrap_err();
+            assert!(errors.iter().any(|error| error.starts_with(key)), "{errors:?}");
+        }
+    }
+}
