@@ -10,12 +10,14 @@
 pub mod currency;
 mod implied_ends;
 pub mod line;
+mod money;
 pub mod price;
 mod raw;
 pub mod read_html;
 pub mod read_json;
 pub mod rules;
 pub mod settle;
+pub mod tax;
 mod texts;
 mod typed;
 pub mod unit;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cart::raw::Seen;
 use crate::cart::read_json;
-use crate::cart::rules::{Nodes, ScriptPlace};
+use crate::cart::rules::{Money, Nodes, ScriptPlace};
 use crate::finding::{Finding, Severity, code};
 
 /// All scripts of a page that may hold the cart, together.
@@ -62,7 +62,7 @@ impl Scripts {
 
     /// The lines that the page's JSON holds. Two values with different lines are none: which of them counts at the end is
     /// known to a script alone.
-    pub(super) fn finish(self, place: &ScriptPlace, nodes: &Nodes) -> Seen {
+    pub(super) fn finish(self, place: &ScriptPlace, nodes: &Nodes, money: &Money) -> Seen {
         let values: Vec<Value> = self.done.iter().flat_map(|text| values_in(place, text)).collect();
         let held = |value: &&Value| !read_json::lines_in(nodes, value).is_empty();
         let with_lines: Vec<&Value> = values.iter().filter(held).collect();
@@ -77,7 +77,8 @@ impl Scripts {
             findings.push(Finding::on_cart(code::CART_AMBIGUOUS, Severity::Error, detail));
         }
         let chosen = with_lines.first().copied().or(values.last());
-        let mut seen = chosen.map(|value| read_json::seen(nodes, std::slice::from_ref(value))).unwrap_or_default();
+        let mut seen =
+            chosen.map(|value| read_json::seen(nodes, money, std::slice::from_ref(value))).unwrap_or_default();
         seen.findings = findings;
         seen
     }
