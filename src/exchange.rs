@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Plan;
 use crate::session::Session;
-use crate::session::id::Reference;
+use crate::session::id::{Reference, SessionId};
+use crate::session::seal::Seal;
 use crate::session::store::Store;
 use crate::upstream::Pool;
 
@@ -90,6 +91,11 @@ impl Exchange {
     /// The open sessions.
     pub fn sessions(&self) -> &Store {
         &self.shop.sessions
+    }
+
+    /// The seal on the shop's cookies in the browser of session `id`.
+    pub fn seal(&self, id: SessionId) -> Seal<'_> {
+        Seal::of(id, &self.shop.plan.shop.seal_cookies)
     }
 
     /// Who asked.

@@ -4,7 +4,11 @@
 //! mapped by default, dropped or refused is known *before* the cart leaves, as a [`Finding`] with a code that never
 //! changes its meaning.
 
+mod severity_table;
+
 use std::fmt;
+
+pub use severity_table::{KNOWN, Known, Severities};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -16,6 +20,17 @@ pub enum Severity {
     Warning,
     /// The cart does not leave: the buyer would get a wrong one.
     Error,
+}
+
+impl Severity {
+    /// As it is written in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
 }
 
 /// One thing that happened to one value.
@@ -113,6 +128,8 @@ pub mod code {
     pub const PRICE_ROUNDED: &str = "PO-PRICE-ROUNDED";
     /// The price was scaled by PRICEUNIT to keep every decimal.
     pub const PRICE_SCALED: &str = "PO-PRICE-SCALED";
+    /// The price is zero. Some systems refuse such a line; most take it as free of charge.
+    pub const PRICE_ZERO: &str = "PO-PRICE-ZERO";
     /// A number does not fit in 11 digits before and 3 after the point.
     pub const NUMBER_TOO_LARGE: &str = "PO-NUMBER-TOO-LARGE";
     /// The quantity has more than three decimals and was rounded.
@@ -121,6 +138,10 @@ pub mod code {
     pub const UNIT_DEFAULTED: &str = "PO-UNIT-DEFAULTED";
     /// The shop's unit is not in the table and there is no default.
     pub const UNIT_UNKNOWN: &str = "PO-UNIT-UNKNOWN";
+    /// The shop's category is not in the table of classes; the default was taken, or nothing.
+    pub const CLASS_UNKNOWN: &str = "PO-CLASS-UNKNOWN";
+    /// The line is not in the assortment that was agreed with the buyer.
+    pub const NOT_IN_ASSORTMENT: &str = "PO-NOT-IN-ASSORTMENT";
     /// A text was longer than its field and was cut.
     pub const FIELD_CUT: &str = "PO-FIELD-CUT";
     /// A value that must not be cut (an item number, a code) is longer than its field.
@@ -133,6 +154,14 @@ pub mod code {
     pub const CHARSET_REPLACED: &str = "PO-CHARSET-REPLACED";
     /// The form would have more inputs than receivers are known to read.
     pub const TOO_MANY_INPUTS: &str = "PO-TOO-MANY-INPUTS";
+    /// A returned cart skips a line's number: receivers stop reading there, or move lines.
+    pub const LINE_GAP: &str = "PO-LINE-GAP";
+    /// The lines of a returned cart have not all the same fields: some receivers move values to another line.
+    pub const FIELDS_UNEVEN: &str = "PO-FIELDS-UNEVEN";
+    /// A field stands twice on a line of a returned cart: receivers keep the first, the last or both.
+    pub const FIELD_TWICE: &str = "PO-FIELD-TWICE";
+    /// A returned cart has a field that is not in the standard.
+    pub const FIELD_UNKNOWN: &str = "PO-FIELD-UNKNOWN";
     /// The page could not be read to its end (a limit, a cut connection, an unknown charset).
     pub const PAGE_UNREADABLE: &str = "PO-PAGE-UNREADABLE";
 }

@@ -1,5 +1,5 @@
 //! `fixtures/config/good/*.toml` are configurations to run with; `fixtures/config/bad/*.toml` are not, and
-//! `<name>.faults` beside each says what must be told, line by line. Adding a case is adding a file; `UPDATE=1` writes the
+//! `<name>.faults` beside each says what must be told, line by line. Adding a case is adding a file; `BLESS=1` writes the
 //! `.faults` anew, to be read before it is committed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -41,7 +41,7 @@ fn bad_ones_tell_all_that_is_wrong_at_once() {
         // Only the place of the fixtures differs from machine to machine.
         let told = told.replace(&file.parent().unwrap().display().to_string(), "FOLDER");
         let expected = file.with_extension("faults");
-        if std::env::var_os("UPDATE").is_some() {
+        if std::env::var_os("BLESS").is_some() {
             fs::write(&expected, &told).unwrap();
         }
         assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", file.display());
@@ -80,8 +80,9 @@ fn the_commented_keys_of_the_shipped_proxy_toml_are_keys() {
         .map(|line| format!("{line}\n"))
         .collect();
     let faults: Vec<_> = config::read(&all, Path::new("/")).faults.iter().map(ToString::to_string).collect();
-    let faults: Vec<_> =
-        faults.into_iter().filter(|fault| !fault.contains("_file: ") && !fault.contains("_env: ")).collect();
+    // Files and variables that this machine does not have.
+    let missing = |fault: &String| ["_file: ", "_env: ", ": /etc/punchout/"].iter().any(|part| fault.contains(part));
+    let faults: Vec<_> = faults.into_iter().filter(|fault| !missing(fault)).collect();
     assert_eq!(faults, [""; 0], "a key in a comment of proxy.toml is none, or has a value that is not taken");
 }
 
@@ -93,7 +94,7 @@ fn check_and_run_refuse_a_bad_file_alike() {
             Command::new(env!("CARGO_BIN_EXE_punchout-proxy")).arg(verb).arg("--config").arg(&bad).output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(78), "{verb}: {told}");
-        assert!(told.contains("typos.toml:1:1: lisen: unknown field"), "{verb}: {told}");
+        assert!(told.contains("typos.toml:1:1: lisen: unknown field `lisen`"), "{verb}: {told}");
         assert!(told.contains("did you mean `listen`?"), "{verb}: {told}");
     }
     let good = bad.parent().unwrap().with_file_name("good").join("least.toml");

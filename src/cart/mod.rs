@@ -4,9 +4,11 @@
 //! * [`price`], [`currency`]: money as shops print it, to [`rust_decimal::Decimal`] and ISO 4217.
 //! * [`settle`]: which unit price is meant when the printed one is rounded.
 //! * [`mod@unit`]: the shop's word for a unit, to the code the buyer maintains.
+//! * [`class`]: the shop's category, to the class the buyer keeps.
 //! * [`rules`]: where the values stand on a page: compiled selectors.
 //! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
+pub mod class;
 pub mod currency;
 mod implied_ends;
 pub mod line;

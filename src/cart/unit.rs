@@ -1,6 +1,6 @@
 //! The shop's word for a unit, to the code the buyer maintains.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How a unit's code was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,26 @@ impl Units {
         self
     }
 
+    /// The words of each code, both in order; a code that shops may print themselves has none.
+    pub fn rows(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let mut rows: BTreeMap<&str, BTreeSet<&str>> =
+            self.codes.iter().map(|code| (&**code, BTreeSet::new())).collect();
+        for (word, code) in &self.table {
+            rows.entry(code).or_default().insert(word);
+        }
+        rows
+    }
+
+    /// The code for words that nothing knows.
+    pub fn default_code(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
+    /// Whether a code may be sent: it is one of the table, one that shops print themselves, or the default.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.codes.contains(code) || self.default.as_deref() == Some(code)
+    }
+
     /// The code for the shop's `word`, and how it was found. An empty word is no word: the default or unknown.
     pub fn find(&self, word: &str) -> (Option<&str>, How) {
         let key = folded(word);
@@ -136,6 +156,16 @@ mod tests {
         assert_eq!(units.find("STK."), (Some("EA"), How::Table), "the configuration wins");
         assert_eq!(units.find("spann"), (Some("EA"), How::Default));
         assert_eq!(units.find(""), (Some("EA"), How::Default));
+    }
+
+    #[test]
+    fn the_table_can_be_shown() {
+        let units = Units::shipped().with_words([("stk", "ST"), ("glass", "GLS")]).with_default(Some("ST".into()));
+        let rows = units.rows();
+        assert!(rows["ST"].contains("stk") && !rows["PCE"].contains("stk"), "the configuration wins");
+        assert!(rows["C62"].is_empty());
+        assert_eq!(units.default_code(), Some("ST"));
+        assert!(units.has_code("GLS") && units.has_code("C62") && !units.has_code("STK"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::run::told_to_stop;
-use crate::config::{self, Plan};
+use crate::config::{self, Plan, plan::Listener};
 use crate::demo::{self, Demo, journey};
 use crate::observe;
 use crate::server::{self, Running};
@@ -65,7 +65,7 @@ fn start_proxy(text: &str, listen: Option<SocketAddr>) -> Result<(Running, Strin
     let told = || faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let mut plan: Plan = plan.ok_or_else(|| format!("the demo's own configuration has faults:\n{}", told()))?;
     if let Some(listen) = listen {
-        plan.listen = vec![listen];
+        plan.listen = vec![Listener::plain(listen)];
     }
     let running = server::run(&Arc::new(ArcSwap::from_pointee(plan)));
     let running = running.map_err(|error| format!("the proxy cannot start: {error}"))?;

@@ -2,13 +2,18 @@
 
 mod check;
 mod demo;
+mod extract;
 mod hash_password;
+mod lint;
 mod run;
+mod units;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::finding::Finding;
 
 /// A streaming reverse proxy that gives an unmodified webshop OCI punchout.
 #[derive(Debug, Parser)]
@@ -26,6 +31,12 @@ enum Verb {
     Check(Config),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
+    /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
+    Extract(extract::Options),
+    /// Say what a buyer's system would trip over in a returned cart that was captured. Ends with 0 or 1.
+    Lint(lint::Options),
+    /// Show which words are understood as units, and the codes that a buyer gets for them.
+    Units(units::Options),
     /// Turn a password, read from standard input, into what `password_hash` wants.
     HashPassword,
 }
@@ -47,7 +58,19 @@ impl Command {
             Verb::Run(config) => run::run(&config.config),
             Verb::Check(config) => check::check(&config.config),
             Verb::Demo(options) => demo::demo(&options),
+            Verb::Extract(options) => extract::extract(&options),
+            Verb::Lint(options) => lint::lint(&options),
+            Verb::Units(options) => units::units(&options),
             Verb::HashPassword => hash_password::hash_password(),
         }
+    }
+}
+
+/// One finding a line, the gravest first.
+fn print_findings(findings: &[Finding]) {
+    let mut sorted: Vec<_> = findings.iter().collect();
+    sorted.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.line));
+    for finding in sorted {
+        println!("{:<8} {finding}", finding.severity.word());
     }
 }

@@ -2,7 +2,7 @@
 //! one run of `check` tells them all.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,10 +16,15 @@ use super::limits::Limits;
 use super::plan::{Entry, Log, Plan, Public, SessionLimits};
 use crate::location::Location;
 use crate::policy::{Denial, Policy};
-use crate::upstream::{Origin, PoolLimits};
+use crate::upstream::PoolLimits;
 
 mod buyer;
+mod habits;
+mod listen;
+mod origin;
 mod shop;
+
+pub use habits::{Habits, habits_of};
 
 /// Where faults and warnings are noted while a file is compiled.
 pub(super) struct Notes<'n> {
@@ -64,17 +69,19 @@ pub(super) fn plan(
     warnings: &mut Vec<Fault>,
 ) -> Option<Plan> {
     let mut notes = Notes { document, folder, faults, warnings };
-    let listen = listen(file, &mut notes);
+    let listen = listen::listeners(file, &mut notes);
+    let tls = listen::tls(file, &mut notes);
     let public = public(file, &mut notes);
     let prefix = prefix(file, &mut notes);
-    let origin = origin(file, &mut notes);
-    let shop = shop::shop(file, &mut notes);
+    let origin = origin::origin(file, &mut notes);
+    let shop = shop::shop(file, public.as_ref(), &mut notes);
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
     let session = session(file, &mut notes);
     let log = Log { format: file.log.format.unwrap_or_default(), level: file.log.level.unwrap_or_default() };
     Some(Plan {
         listen,
+        tls,
         workers: workers(file, &mut notes),
         limits: limits(file, &mut notes),
         origin: origin?,
@@ -89,21 +96,6 @@ pub(super) fn plan(
         buyers,
         log,
     })
-}
-
-fn listen(file: &File, notes: &mut Notes<'_>) -> Vec<SocketAddr> {
-    let mut found = Vec::new();
-    for (n, text) in file.listen.iter().enumerate() {
-        let key = if n == 0 { "listen".to_owned() } else { format!("listen[{n}]") };
-        match text.to_socket_addrs() {
-            Ok(addresses) => found.extend(addresses),
-            Err(_) => notes.fault(key, format!("`{text}` is not `address:port`, such as \"127.0.0.1:8080\"")),
-        }
-    }
-    if file.listen.iter().next().is_none() {
-        notes.fault("listen", "is missing: the address to listen on, such as \"127.0.0.1:8080\"");
-    }
-    found
 }
 
 fn public(file: &File, notes: &mut Notes<'_>) -> Option<Public> {
@@ -130,23 +122,19 @@ fn prefix(file: &File, notes: &mut Notes<'_>) -> String {
     prefix.to_owned()
 }
 
-fn origin(file: &File, notes: &mut Notes<'_>) -> Option<Origin> {
-    let text = notes.need(
-        "shop.origin",
-        file.shop.origin.as_ref(),
-        "where the shop listens, such as \"http://127.0.0.1:3000\"",
-    )?;
-    let url =
-        notes.take("shop.origin", Url::parse(text).map_err(|error| format!("`{text}` is not an address: {error}")))?;
-    notes.take("shop.origin", Origin::from_url(&url))
-}
-
 fn entry(file: &File, notes: &mut Notes<'_>) -> Entry {
     let mut locations = Vec::new();
     for (n, path) in file.entry.paths.iter().enumerate() {
         locations.extend(notes.take(&format!("entry.paths[{n}]"), Location::parse(path)));
     }
-    let names = file.entry.names.clone();
+    let mut names = file.entry.names.clone();
+    // Who calls is known only when the parameters are, so what one buyer's system may send is taken from all.
+    for (n, buyer) in file.buyer.iter().enumerate() {
+        for (what, spellings) in &buyer.names {
+            let added = names.add(what, spellings);
+            notes.take(&format!("buyer[{n}].names.{what}"), added);
+        }
+    }
     if names.hook.is_empty() || names.username.is_empty() {
         notes.fault("entry.names", "`hook` and `username` need at least one name each");
     }
@@ -199,8 +187,20 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
         let told = |_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\"");
         trusted_proxies.extend(notes.take(&format!("trusted_proxies[{n}]"), net.map_err(told)));
     }
+    for (key, none) in [
+        ("limits.connections_per_address", limits.connections_per_address == Some(0)),
+        ("limits.http2_streams", limits.http2_streams == Some(0)),
+    ] {
+        if none {
+            notes.fault(key, "is 0: leave it out for its default");
+        }
+    }
     Limits {
         connections,
+        connections_per_address: limits.connections_per_address,
+        http2_streams: limits.http2_streams.unwrap_or(usual.http2_streams),
+        http2_cleartext: file.http2_cleartext.unwrap_or(usual.http2_cleartext),
+        preserve_header_case: file.preserve_header_case.unwrap_or(usual.preserve_header_case),
         head_size,
         head_fields: limits.head_fields.unwrap_or(usual.head_fields),
         head_time: or(limits.head_time, usual.head_time),
@@ -230,6 +230,7 @@ fn pool(file: &File, notes: &mut Notes<'_>) -> PoolLimits {
         connect_timeout: or(limits.shop_connect_time, usual.connect_timeout),
         first_byte_timeout: or(limits.shop_answer_time, usual.first_byte_timeout),
         body_idle_timeout: or(limits.shop_body_time, usual.body_idle_timeout),
+        preserve_header_case: file.preserve_header_case.unwrap_or(usual.preserve_header_case),
         ..usual
     }
 }

@@ -34,6 +34,28 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Another TOML text, whose keys hold where the document has none of its own. Tables are merged down to `depth` levels;
+/// below that, and everywhere else, the document's value stands alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'t> {
+    /// `None`: under the whole document; else under the table of that number in the array of tables of that name.
+    pub item: Option<(&'static str, usize)>,
+    /// The text.
+    pub text: &'t str,
+    /// How many levels of tables are merged.
+    pub depth: usize,
+}
+
+impl<'t> Base<'t> {
+    fn lay_under(&self, tree: &mut DeTable<'t>, under: DeTable<'t>) {
+        let Some((array, number)) = self.item else { return lay_under(tree, under, self.depth) };
+        let Some(DeValue::Array(items)) = tree.get_mut(array).map(Spanned::get_mut) else { return };
+        if let Some(DeValue::Table(over)) = items.get_mut(number).map(Spanned::get_mut) {
+            lay_under(over, under, self.depth);
+        }
+    }
+}
+
 /// A parsed TOML text.
 #[derive(Debug)]
 pub struct Document<'t> {
@@ -53,22 +75,23 @@ impl<'t> Document<'t> {
         Document { text, tree }
     }
 
-    /// Reads the document as a `T`, over `base`: keys that the document does not have are taken from there.
-    /// Tables are merged down to `depth` levels; below that, and everywhere else, the document's value stands alone.
-    pub fn read<T: DeserializeOwned + Default>(&self, base: Option<(&'t str, usize)>, faults: &mut Vec<Fault>) -> T {
-        let mut tree = self.tree.clone();
-        if let Some((base, depth)) = base {
-            // Bases are the presets shipped with the program; a test reads each of them alone.
-            let (base, _) = DeTable::parse_recoverable(base);
-            lay_under(tree.get_mut(), base.into_inner(), depth);
-        }
+    /// Reads the document as a `T`, over `bases`: keys that the document does not have are taken from there.
+    pub fn read<T: DeserializeOwned + Default>(&self, bases: &[Base<'t>], faults: &mut Vec<Fault>) -> T {
+        // Places in a base are offsets in another text: what is refused is looked for in the document alone.
+        let mut own = self.tree.clone();
         // Every round takes one entry out, so the number of rounds is bounded by the size of the file.
         loop {
-            let error = match T::deserialize(toml::de::Deserializer::from(tree.clone())) {
+            let mut tree = own.clone();
+            for base in bases {
+                // Bases are the presets and profiles shipped with the program; a test reads each of them alone.
+                let (under, _) = DeTable::parse_recoverable(base.text);
+                base.lay_under(tree.get_mut(), under.into_inner());
+            }
+            let error = match T::deserialize(toml::de::Deserializer::from(tree)) {
                 Ok(value) => return value,
                 Err(error) => error,
             };
-            let taken = error.span().and_then(|span| take_out(tree.get_mut(), &span, String::new()));
+            let taken = error.span().and_then(|span| take_out(own.get_mut(), &span, String::new()));
             faults.push(Fault {
                 place: error.span().map(|span| place(self.text, span.start)),
                 key: taken.clone().unwrap_or_default(),
@@ -94,6 +117,17 @@ impl<'t> Document<'t> {
             value = value.get_ref().as_table()?.get(step)?;
         }
         value.get_ref().as_str()
+    }
+
+    /// The text at `key` in each table of an array of tables; nothing for those that have none.
+    pub fn texts_in(&self, array: &str, key: &str) -> Vec<Option<&str>> {
+        let items = self.tree.get_ref().get(array).and_then(|value| value.get_ref().as_array());
+        let mut texts = Vec::new();
+        for item in items.into_iter().flat_map(|items| items.iter()) {
+            let value = item.get_ref().as_table().and_then(|table| table.get(key));
+            texts.push(value.and_then(|value| value.get_ref().as_str()));
+        }
+        texts
     }
 
     fn locate(&self, key: &str) -> Option<usize> {
@@ -196,15 +230,15 @@ fn holds(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
     }
 }
 
-/// serde's message, with a suggestion where a key or word is nearly one that is known.
+/// serde's message; where a key or word is nearly a known one, that one instead of the whole list.
 fn explain(message: &str) -> String {
     let message = message.trim();
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    if let (true, Some(given)) = (unknown, quoted.next())
+    let what = ["unknown field", "unknown variant"].into_iter().find(|what| message.starts_with(what));
+    if let (Some(what), Some(given)) = (what, quoted.next())
         && let Some(near) = nearest(given, quoted)
     {
-        return format!("{message}; did you mean `{near}`?");
+        return format!("{what} `{given}`; did you mean `{near}`?");
     }
     message.to_owned()
 }
@@ -238,10 +272,10 @@ mod tests {
         hooks: Vec<String>,
     }
 
-    fn read(text: &str, base: Option<(&str, usize)>) -> (Outer, Vec<String>) {
+    fn read(text: &str, bases: &[Base<'static>]) -> (Outer, Vec<String>) {
         let mut faults = Vec::new();
         let document = Document::parse(text, &mut faults);
-        let value = document.read(base, &mut faults);
+        let value = document.read(bases, &mut faults);
         (value, faults.iter().map(ToString::to_string).collect())
     }
 
@@ -249,7 +283,7 @@ mod tests {
     fn every_fault_is_told_at_once_with_line_and_column() {
         let text =
             "lisen = \"a\"\nworkers = 999\n[shop]\n  orgin = \"b\"\n[[buyer]]\nhooks = [\"x\"]\n[[buyer]]\nhooks = 3\n";
-        let (value, faults) = read(text, None);
+        let (value, faults) = read(text, &[]);
         let starts: Vec<_> =
             faults.iter().map(|fault| fault.split(": ").take(2).collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(starts, ["1:1 lisen", "2:11 workers", "4:3 shop.orgin", "8:9 buyer[1].hooks"], "{faults:#?}");
@@ -259,18 +293,41 @@ mod tests {
 
     #[test]
     fn broken_toml_is_told_with_its_place() {
-        let (_, faults) = read("listen = \n[shop]\norigin = \"x\n", None);
+        let (_, faults) = read("listen = \n[shop]\norigin = \"x\n", &[]);
         assert!(faults[0].starts_with("1:"), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.starts_with("3:")), "{faults:?}");
     }
 
     #[test]
     fn a_base_gives_what_the_document_leaves_out_and_no_more() {
-        let base = ("listen = \"base\"\n[shop]\norigin = \"base\"\nhooks = [\"base\"]\n", 1);
-        let (value, faults) = read("[shop]\norigin = \"mine\"\n", Some(base));
+        let text = "listen = \"base\"\n[shop]\norigin = \"base\"\nhooks = [\"base\"]\n";
+        let base = Base { item: None, text, depth: 1 };
+        let (value, faults) = read("[shop]\norigin = \"mine\"\n", &[base]);
         assert_eq!(faults, [] as [&str; 0]);
         assert_eq!(value.listen.as_deref(), Some("base"));
         assert_eq!(value.shop, Inner { origin: Some("mine".into()), hooks: vec!["base".into()] });
+    }
+
+    #[test]
+    fn a_fault_is_never_sought_in_a_base() {
+        // The base has a good key at the very offset of the document's bad one.
+        let base = Base { item: None, text: "workers = 2 # .........\nlisten = \"base\"\n", depth: 1 };
+        let (value, faults) = read("listen = 7 # ....\n[shop]\norigin = 3\n", &[base]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].starts_with("1:10: listen: ") && faults[1].starts_with("3:10: shop.origin: "), "{faults:?}");
+        assert_eq!((value.workers, value.listen.as_deref()), (Some(2), Some("base")));
+    }
+
+    #[test]
+    fn a_base_may_lie_under_one_of_several_tables() {
+        let base = Base { item: Some(("buyer", 1)), text: "origin = \"base\"\nhooks = [\"base\"]\n", depth: 0 };
+        let (value, faults) = read("[[buyer]]\n[[buyer]]\nhooks = [\"mine\"]\n", &[base]);
+        assert_eq!(faults, [] as [&str; 0]);
+        assert_eq!(value.buyer[0], Inner::default());
+        assert_eq!(value.buyer[1], Inner { origin: Some("base".into()), hooks: vec!["mine".into()] });
+        let document = Document::parse("[[buyer]]\n[[buyer]]\norigin = \"x\"\n", &mut Vec::new());
+        assert_eq!(document.texts_in("buyer", "origin"), [None, Some("x")]);
+        assert!(document.texts_in("shop", "origin").is_empty());
     }
 
     #[test]

@@ -11,9 +11,11 @@ use serde::Deserialize;
 
 use crate::cart::rules::{CartSource, Chain, ChargeSource, Prices, RulesSource, ScriptSource};
 use crate::finding::Severity;
+use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
+use crate::protocol::oci::number::DecimalMark;
 use crate::protocol::oci::source::FieldSource;
 use crate::shop::SignInSource;
 
@@ -23,6 +25,16 @@ use crate::shop::SignInSource;
 pub struct File {
     /// Addresses to listen on: one or several `host:port`.
     pub listen: OneOrMany,
+    /// Addresses to listen on for TLS.
+    pub listen_tls: OneOrMany,
+    /// Those of both whose connections begin with a PROXY protocol header.
+    pub proxy_protocol: OneOrMany,
+    /// Certificates of the TLS listeners.
+    pub tls: Vec<TlsFile>,
+    /// HTTP/2 on plain listeners too, for clients that begin with it unasked.
+    pub http2_cleartext: Option<bool>,
+    /// Names of fields keep their upper and lower case, both ways.
+    pub preserve_header_case: Option<bool>,
     /// The address that visitors type, where it differs from what we see (TLS is ended before us).
     pub public: Option<String>,
     /// Front proxies whose `X-Forwarded-*` are believed: addresses or networks.
@@ -47,8 +59,20 @@ pub struct File {
     pub log: LogFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
+    /// The shop's category, to the class that buyers get.
+    pub classes: BTreeMap<String, String>,
     /// The customers who may punch out.
     pub buyer: Vec<BuyerFile>,
+}
+
+/// One of `[[tls]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsFile {
+    /// PEM: the certificate, then those between it and the authority.
+    pub certificate: Option<PathBuf>,
+    /// PEM: its private key.
+    pub key: Option<PathBuf>,
 }
 
 /// `[shop]`
@@ -57,12 +81,21 @@ pub struct File {
 pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
+    /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
+    /// asked under it and its addresses are mapped. Needed where `origin` is a Unix socket.
+    pub host: OneOrMany,
+    /// PEM: the authorities that may have signed the shop's certificate, instead of the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Do not look at the shop's certificate at all.
+    pub danger_accept_any_certificate: Option<bool>,
     /// A shop platform whose rules are shipped with the program.
     pub preset: Option<String>,
     /// The page a session starts on.
     pub start: Option<String>,
     /// How to reach the start page after entry: `redirect` (303) or `page` (for shops with `SameSite=Strict` cookies).
     pub onward: Option<Onward>,
+    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
@@ -252,6 +285,10 @@ pub struct SessionFile {
 pub struct LimitsFile {
     /// Open client connections, all workers together.
     pub connections: Option<usize>,
+    /// Open connections of one client address; no limit by default.
+    pub connections_per_address: Option<usize>,
+    /// Requests under way on one HTTP/2 connection.
+    pub http2_streams: Option<u32>,
     /// A request's head, in bytes.
     pub head: Option<Size>,
     /// For a client to send a request's head.
@@ -328,6 +365,8 @@ pub enum LogLevel {
 pub struct BuyerFile {
     /// Unique; in logs.
     pub name: Option<String>,
+    /// A procurement system whose limits and habits are shipped with the program.
+    pub profile: Option<String>,
     /// What the procurement system sends as USERNAME; the name by default.
     pub username: Option<String>,
     /// `$argon2id$...`
@@ -356,6 +395,28 @@ pub struct BuyerFile {
     pub units: BTreeMap<String, String>,
     /// The unit where the shop names none, or an unknown one.
     pub default_unit: Option<String>,
+    /// Classes that differ from `[classes]`.
+    pub classes: BTreeMap<String, String>,
+    /// How grave a finding is for this buyer, by code.
+    pub findings: BTreeMap<String, Severity>,
+    /// What was agreed on; without it everything may be returned.
+    pub assortment: Option<AssortmentFile>,
+    /// Further spellings of a catalog call's parameters, by the keys of `[entry.names]`.
+    pub names: BTreeMap<String, Vec<String>>,
+}
+
+/// `[buyer.assortment]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssortmentFile {
+    /// The shop's item numbers.
+    pub skus: Vec<String>,
+    /// A file with one a line.
+    pub skus_file: Option<PathBuf>,
+    /// Classes; with `*` at the end, all that begin so.
+    pub classes: Vec<String>,
+    /// `block` or `warn`.
+    pub mode: assortment::Mode,
 }
 
 /// One of `buyer.accounts`.
@@ -390,6 +451,8 @@ pub struct FormFile {
     pub max_inputs: Option<usize>,
     /// What PRICEUNIT may be.
     pub price_units: Option<Vec<u32>>,
+    /// What stands before the decimals: `dot` or `comma`.
+    pub decimal: Option<DecimalMark>,
 }
 
 /// One text, or a list of them.

@@ -1,5 +1,6 @@
 //! What one client may take of us: connections, bytes and time.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,6 +10,15 @@ use ipnet::IpNet;
 pub struct Limits {
     /// Open client connections over all workers; further ones wait in the kernel's backlog.
     pub connections: usize,
+    /// Open connections of one client address (of one /64 network for IPv6), `trusted_proxies` excepted. `None`: no
+    /// limit, for a whole company may come from one address.
+    pub connections_per_address: Option<usize>,
+    /// Requests under way on one HTTP/2 connection.
+    pub http2_streams: u32,
+    /// Also take HTTP/2 on plain listeners, from clients that begin with it unasked ("prior knowledge").
+    pub http2_cleartext: bool,
+    /// Names of fields go to the client as the shop wrote them, instead of in lower case.
+    pub preserve_header_case: bool,
     /// Bytes of a request head, request line and fields together.
     pub head_size: usize,
     /// Fields in a request head. 100 is hyper's own default and the fastest: up to it the parser needs no heap.
@@ -33,10 +43,22 @@ pub struct Limits {
     pub trusted_proxies: Vec<IpNet>,
 }
 
+impl Limits {
+    /// Whether `address` is a front proxy's that is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections: 10_000,
+            connections_per_address: None,
+            http2_streams: 100,
+            http2_cleartext: false,
+            preserve_header_case: false,
             head_size: 64 * 1024,
             head_fields: 100,
             head_time: Duration::from_secs(20),

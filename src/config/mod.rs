@@ -10,12 +10,14 @@ pub mod file;
 pub mod limits;
 pub mod plan;
 pub mod presets;
+pub mod profiles;
+pub mod tls;
 
 use std::path::Path;
 
 use crate::upstream;
 
-use document::{Document, Fault};
+use document::{Base, Document, Fault};
 pub use limits::Limits;
 pub use plan::{Plan, Plans};
 
@@ -40,7 +42,9 @@ pub fn read(text: &str, folder: &Path) -> Outcome {
         return Outcome { plan: None, faults, warnings };
     }
     let preset = presets::named_in(&document, &mut faults);
-    let file: file::File = document.read(preset.map(|text| (text, 2)), &mut faults);
+    let mut bases: Vec<Base<'_>> = preset.map(|text| Base { item: None, text, depth: 2 }).into_iter().collect();
+    bases.extend(profiles::named_in(&document, &mut faults));
+    let file: file::File = document.read(&bases, &mut faults);
     let plan = compile::plan(&file, &document, folder, &mut faults, &mut warnings);
     faults.sort_by_key(|fault| fault.place.unwrap_or((usize::MAX, 0)));
     Outcome { plan: plan.filter(|_| faults.is_empty()), faults, warnings }

@@ -12,12 +12,15 @@ use arc_swap::ArcSwap;
 use super::credentials::Password;
 use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
+use super::tls::Tls;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
+use crate::finding::Severities;
 use crate::location::Location;
 use crate::policy::Policy;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Account, SignIn};
 use crate::upstream::{Origin, PoolLimits};
 
@@ -27,8 +30,10 @@ pub type Plans = Arc<ArcSwap<Plan>>;
 /// The whole of what this program will do.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where to listen.
-    pub listen: Vec<SocketAddr>,
+    /// Where to listen, and what is spoken there.
+    pub listen: Vec<Listener>,
+    /// How TLS is spoken, where a listener does.
+    pub tls: Option<Tls>,
     /// Threads that serve.
     pub workers: usize,
     /// What clients may cost.
@@ -57,6 +62,24 @@ pub struct Plan {
     pub log: Log,
 }
 
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Connections begin with a TLS handshake.
+    pub tls: bool,
+    /// Connections of `trusted_proxies` begin with a PROXY protocol header, before anything else.
+    pub proxy_protocol: bool,
+}
+
+impl Listener {
+    /// One for plain HTTP.
+    pub fn plain(address: SocketAddr) -> Self {
+        Listener { address, tls: false, proxy_protocol: false }
+    }
+}
+
 /// The address that visitors type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Public {
@@ -69,10 +92,16 @@ pub struct Public {
 /// What is known of the shop.
 #[derive(Clone, Debug)]
 pub struct Shop {
+    /// Names by which it knows itself, as far as the configuration tells.
+    pub names: Vec<Name>,
+    /// Where visitors know it by another than the first of those.
+    pub own_name: Option<Arc<OwnName>>,
     /// The address a session starts on: path and query.
     pub start: String,
     /// How the browser is sent there.
     pub onward: Onward,
+    /// Cookies that are sealed in sessions beside the `HttpOnly` ones.
+    pub seal_cookies: Vec<String>,
     /// How a person signs in.
     pub sign_in: SignIn,
     /// The cart page's address.
@@ -143,6 +172,8 @@ pub struct Buyer {
     pub units: Units,
     /// How the form is sent.
     pub form: FormStyle,
+    /// How grave findings are for this buyer.
+    pub severities: Severities,
 }
 
 /// How a buyer's form is sent.

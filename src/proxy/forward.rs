@@ -33,8 +33,20 @@ pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<
     match wanted {
         // Boxed, for its size would otherwise be that of every client's idle connection.
         Some(protocol) => Box::pin(forward_upgrade(exchange, request, protocol)).await,
-        None => toward_client(exchange.pool().send(request).await?),
+        None => toward_client(ask(exchange, request).await?),
     }
+}
+
+/// Sends a request to the shop. Whatever the answer says of the shop's own name in its fields is mapped.
+///
+/// # Errors
+/// Those of [`upstream::Pool::send`].
+pub async fn ask(exchange: &Exchange, request: Request<RequestBody>) -> Result<Response<upstream::Body>, Problem> {
+    let mut answer = exchange.pool().send(request).await?;
+    if let Some(own) = &exchange.plan().shop.own_name {
+        own.answer(answer.headers_mut());
+    }
+    Ok(answer)
 }
 
 /// The request as the shop gets it.
@@ -61,6 +73,9 @@ pub fn toward_shop_with(exchange: &Exchange, mut parts: Parts, body: RequestBody
     headers::strip_hop_by_hop(&mut parts.headers);
     headers::strip_twins(&mut parts.headers);
     headers::forwarded(&mut parts.headers, exchange.client(), exchange.secure());
+    if let Some(own) = &exchange.plan().shop.own_name {
+        own.ask(&mut parts.headers);
+    }
     if matches!(body, RequestBody::Client(_)) && !parts.headers.contains_key(CONTENT_LENGTH) {
         headers::mark_chunked(&mut parts.headers);
     }
@@ -98,6 +113,9 @@ async fn forward_upgrade(
     let client = request.extensions_mut().remove::<OnUpgrade>();
     headers::ask_upgrade(request.headers_mut(), protocol.clone());
     let mut response = exchange.pool().send_upgrade(request).await?;
+    if let Some(own) = &exchange.plan().shop.own_name {
+        own.answer(response.headers_mut());
+    }
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return toward_client(response);
     }

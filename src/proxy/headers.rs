@@ -28,6 +28,20 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Makes one Cookie line of several, as HTTP/2 clients split them (RFC 9113, section 8.2.3): shops that read HTTP/1.1 look
+/// at the first line alone.
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(COOKIE).iter();
+    if lines.next().is_none() || lines.next().is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    // Field values joined by a semicolon and a blank are a field value.
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
 /// There may be several Connection lines, and `remove` gives the first only; their bytes need not be UTF-8.
 fn strip_named(headers: &mut HeaderMap) {
     let mut named = Vec::new();
@@ -125,8 +139,12 @@ fn is_ours(name: &str) -> bool {
 
 /// Removes fields by which frameworks let a request name another path or method than its own (IIS, Symfony, Zend, Rails):
 /// with them a buyer could reach a denied path under an innocent one. For requests within a session; no browser sends
-/// them.
+/// them. Nor do they send names with an underscore, which some gateways take for their own (`SCRIPT_NAME`).
 pub fn strip_overrides(headers: &mut HeaderMap) {
+    let odd: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    for name in odd {
+        headers.remove(name);
+    }
     for name in [
         "x-original-url",
         "x-rewrite-url",
@@ -258,8 +276,12 @@ mod tests {
 
     #[test]
     fn a_request_cannot_name_another_path_beside_its_own() {
-        let mut headers =
-            map(&[("x-original-url", "/checkout"), ("x-http-method-override", "POST"), ("accept", "*/*")]);
+        let mut headers = map(&[
+            ("x-original-url", "/checkout"),
+            ("x-http-method-override", "POST"),
+            ("script_name", "/basket"),
+            ("accept", "*/*"),
+        ]);
         strip_overrides(&mut headers);
         assert_eq!(names(&headers), ["accept"]);
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
@@ -19,6 +19,7 @@ use lol_html::Selector;
 
 use super::body::Body;
 use super::forward;
+use super::rewritten::{self, Opened};
 use crate::cart::read_html::Reader;
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
@@ -28,13 +29,12 @@ use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
 use crate::punchout::hand_over;
-use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
-use crate::rewrite::charset;
-use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion};
+use crate::rewrite::body::{Failure, OnFailure};
+use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
 use crate::rewrite::controls::{Leave, Seen, Way};
 use crate::rewrite::csp::Opening;
 use crate::rewrite::page::Page;
-use crate::rewrite::response_headers::{self, Rewritable};
+use crate::rewrite::response_headers;
 use crate::session::{Session, cookie};
 use crate::upstream::{self, RequestBody};
 
@@ -70,14 +70,18 @@ pub async fn serve(
         path: request.uri().path().to_owned(),
         cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
         piece: is_piece(request.headers()),
-        coding: if x.plan().compress { Coding::wanted(request.headers()) } else { Coding::Identity },
+        coding: rewritten::wanted_coding(x, request.headers()),
     };
     let request = match admit(x, session, &asked, &target, request).await? {
         Admitted::Denied(answer) => return Ok(answer),
-        Admitted::Upgrade(request) => return forward::forward(x, request).await,
+        Admitted::Upgrade(request) => {
+            let mut answer = forward::forward(x, request).await?;
+            x.seal(session.id).close(answer.headers_mut());
+            return Ok(answer);
+        }
         Admitted::Ordinary(request) => request,
     };
-    let answer = x.pool().send(request).await?;
+    let answer = forward::ask(x, request).await?;
     bring_back(x, session, buyer, &asked, answer)
 }
 
@@ -101,7 +105,7 @@ async fn admit(
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
     let (mut head, body) = request.into_parts();
-    for_session(&mut head, session);
+    for_session(x, &mut head, session);
     if verdict == Verdict::Allow {
         let request = Request::from_parts(head, body);
         let upgrade = super::headers::upgrade(request.headers()).is_some();
@@ -141,15 +145,16 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Probl
 }
 
 /// What a session's requests never carry, and what they always do.
-fn for_session(head: &mut request::Parts, session: &Session) {
+fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
     let headers = &mut head.headers;
     cookie::take_out(headers);
+    x.seal(session.id).open(headers);
     super::headers::strip_overrides(headers);
     // The prices are read by the number format of one language: the one in which the session began.
     if let Some(language) = &session.accept_language {
         headers.insert(ACCEPT_LANGUAGE, language.clone());
     }
-    if may_be_page(headers) {
+    if rewritten::may_be_page(headers) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
         // A 304 would show what was kept before the session began, a 206 is a piece that cannot be rewritten.
         for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
@@ -183,36 +188,30 @@ fn bring_back(
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
     asked: &Asked,
-    answer: Response<upstream::Body>,
+    mut answer: Response<upstream::Body>,
 ) -> Result<Response<Body>, Problem> {
-    let rewritable = response_headers::rewritable(&asked.method, answer.status(), answer.headers());
-    if rewritable == Rewritable::No {
-        return forward::toward_client(answer);
-    }
-    let (mut head, body) = forward::head_toward_client(answer)?;
-    let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
-    let declared = charset::declared(&head.headers);
-    let shop_coding = match Coding::of(&head.headers) {
-        Ok(coding) => coding,
-        Err(error) if asked.cart => return Err(Problem::new(Kind::CartUnreadable, error.to_string())),
-        Err(error) => {
+    x.seal(session.id).close(answer.headers_mut());
+    let mut page = match rewritten::open(&asked.method, answer)? {
+        Opened::Closed(answer) => return Ok(answer),
+        Opened::Unknown(_, error) if asked.cart => return Err(Problem::new(Kind::CartUnreadable, error.to_string())),
+        Opened::Unknown(answer, error) => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "passes a page on as it is");
-            return Ok(Response::from_parts(head, Body::Shop(body)));
+            return Ok(answer);
         }
+        Opened::Page(page) => page,
     };
-    response_headers::rewrite_head(&mut head.headers, asked.coding, true);
-    response_headers::open_csp(&mut head.headers, &opening);
-    if rewritable == Rewritable::Head {
-        return Ok(Response::from_parts(head, Body::Shop(body)));
+    let opening = Opening { form_action: sources(&session.hook), ..Opening::default() };
+    response_headers::open_csp(&mut page.head.headers, &opening);
+    let (changes, on_failure) = changes(x, session, buyer, asked, opening);
+    let mut settings = changes.settings();
+    if let Some(own) = &x.plan().shop.own_name {
+        settings = own.in_page(settings);
     }
-    let (page, on_failure) = page(x, session, buyer, asked, opening);
-    let plain = coding::decode(body, shop_coding, Expansion::default());
-    let rewritten = RewritingBody::new(plain, page.settings(), declared, DEFAULT_MEMORY, on_failure);
-    Ok(Response::from_parts(head, Body::Rewritten(Box::new(coding::encode(rewritten, asked.coding)))))
+    Ok(page.close(settings, on_failure, asked.coding, true))
 }
 
 /// What happens to one page, and what where that fails.
-fn page<'p>(
+fn changes<'p>(
     x: &'p Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
@@ -271,18 +270,6 @@ fn page<'p>(
 /// Where a page's forms may lead: our own pages, and the hook.
 fn sources(hook: &Hook) -> Vec<String> {
     std::iter::once("'self'".to_owned()).chain(hook.form_action_source()).collect()
-}
-
-/// Whether the answer may be a page: browsers say what they want.
-fn may_be_page(headers: &HeaderMap) -> bool {
-    match headers.get("sec-fetch-dest") {
-        // What a script fetches is often a piece of a page.
-        Some(kind) => matches!(kind.as_bytes(), b"document" | b"iframe" | b"frame" | b"empty" | b"embed" | b"object"),
-        None => headers.get(ACCEPT).is_none_or(|accept| {
-            let accept = accept.as_bytes();
-            [&b"html"[..], b"*/*"].iter().any(|kind| accept.windows(kind.len()).any(|piece| piece == *kind))
-        }),
-    }
 }
 
 /// Whether a script asks, for a piece of a page.

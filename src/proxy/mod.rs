@@ -3,6 +3,7 @@
 pub mod route;
 pub mod in_session;
 pub mod forward;
+pub mod rewritten;
 pub mod body;
 pub mod headers;
 pub mod validate;
@@ -46,7 +47,7 @@ async fn serve(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await;
     match (route(x.plan(), &head, claim), punchout) {
-        (Route::Visitor, _) => forward::forward(x, Request::from_parts(head, body)).await,
+        (Route::Visitor, _) => rewritten::serve_visitor(x, Request::from_parts(head, body)).await,
         (Route::Enter, _) => {
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)

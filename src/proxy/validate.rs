@@ -19,6 +19,9 @@ pub fn validate(parts: &mut Parts) -> Result<(), Problem> {
         Method::TRACE => return Err(Problem::new(Kind::NotImplemented, "TRACE is not served")),
         _ => {}
     }
+    if parts.version == Version::HTTP_2 {
+        super::headers::join_cookies(&mut parts.headers);
+    }
     transfer_coding(parts)?;
     target(parts)?;
     host(parts)

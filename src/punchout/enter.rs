@@ -138,8 +138,9 @@ fn send_on(x: &Exchange, session: &Session, signed_in: SignedIn) -> Result<Page,
         Onward::Redirect => pages::redirect(&shop.start),
         Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
     };
+    let seal = x.seal(session.id);
     for line in signed_in.cookies {
-        page.headers.append(header::SET_COOKIE, line);
+        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, &line));
     }
     page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     Ok(page)

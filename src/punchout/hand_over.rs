@@ -7,12 +7,11 @@
 use http::HeaderMap;
 
 use crate::cart::Cart;
-use crate::cart::unit::How;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
 use crate::pages::{self, Link, Page, Reader, texts};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
@@ -56,11 +55,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
         charset,
         target,
     };
-    let units = |word: Option<&str>| match buyer.units.find(word.unwrap_or_default()) {
-        (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
-        (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
-        (None, _) => UnitFound::Unknown,
-    };
+    let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let surroundings = Surroundings {
         parameters: &session.entry.parameters,
         units: &units,
@@ -69,6 +64,7 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     };
     let mapped = map(&buyer.mapping, cart, &surroundings);
     findings.extend(mapped.findings.iter().cloned());
+    buyer.severities.apply(&mut findings);
     if Finding::any_error(&findings) {
         return Leaving::Refused(findings);
     }
@@ -104,6 +100,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let plan = x.plan();
     let mut headers = headers.clone();
     cookie::take_out(&mut headers);
+    let seal = x.seal(session.id);
+    seal.open(&mut headers);
     let mut visit = super::visit(x, &headers, session.accept_language.clone(), Jar::from_browser(&headers))?;
     let shop = &plan.shop;
     let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
@@ -122,12 +120,16 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             let reference = session.reference.to_string();
             let contact = plan.contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
-            let names: Vec<&str> = cart.lines.iter().map(|line| line.name.as_str()).collect();
+            // A line that could not be read is not among the lines, so those after it stand under another number.
+            let unread =
+                cart.findings.iter().any(|finding| finding.line.is_some() && finding.severity == Severity::Error);
+            let lines = if unread { &[] } else { cart.lines.as_slice() };
+            let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
             pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
         }
     };
     for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, cookie.clone());
+        page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
     }
     Ok(page)
 }
@@ -135,7 +137,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
 fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
     let (reference, buyer, lines) = (session.reference, &session.buyer, cart.lines.len());
     if Finding::any_error(findings) {
-        tracing::warn!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+        let code = Kind::CartRefused.code();
+        tracing::warn!(%reference, code, %buyer, lines, hook = %session.hook, "{what}");
     } else {
         tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
     }

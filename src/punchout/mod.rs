@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::exchange::Exchange;
 use crate::pages::Nonce;
 use crate::problem::{Kind, Problem};
+use crate::session::seal::Seal;
 use crate::shop::{Browser, Jar, Visit, VisitLimits};
 
 /// A visit to the shop on behalf of the browser that sent `headers`: with its name, its address and its language.
@@ -19,18 +20,34 @@ use crate::shop::{Browser, Jar, Visit, VisitLimits};
 fn visit(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>, jar: Jar) -> Result<Visit, Problem> {
     let plan = x.plan();
     let no_host = || Problem::new(Kind::BadRequest, "a request without Host cannot begin or end a punchout");
-    let host = headers.get(HOST).cloned().ok_or_else(no_host)?;
+    let (host, https) = match &plan.shop.own_name {
+        Some(own) => (own.host().clone(), own.asked_as().is_secure()),
+        None => (headers.get(HOST).cloned().ok_or_else(no_host)?, x.secure()),
+    };
     let browser = Browser {
         forwarded_host: host.clone(),
         host,
-        https: x.secure(),
+        https,
         forwarded_for: x.client().forwarded_for(headers),
         user_agent: headers.get(USER_AGENT).cloned(),
         accept_language: language,
     };
     let limits =
         VisitLimits { page_size: plan.shop.page_size, deadline: plan.shop.sign_in_time, ..VisitLimits::default() };
-    Visit::new(x.pool().clone(), browser, jar, limits)
+    let mut visit = Visit::new(x.pool().clone(), browser, jar, limits)?;
+    for name in &plan.shop.names {
+        visit.known_as(name.host());
+    }
+    Ok(visit)
+}
+
+/// A cookie of a visit as the session's browser gets it.
+fn cookie_of(x: &Exchange, seal: &Seal<'_>, line: &HeaderValue) -> HeaderValue {
+    let own_name = x.plan().shop.own_name.as_ref();
+    match own_name.and_then(|own| own.cookie(line)) {
+        Some(mapped) => seal.close_line(&mapped),
+        None => seal.close_line(line),
+    }
 }
 
 /// A fresh nonce for a page of ours.

@@ -122,9 +122,17 @@ pub struct Seen {
     pub unusable: Cell<usize>,
 }
 
+/// Marks buttons that were links, for [`AS_LINK`].
+const WAS_LINK: &str = "data-punchout-link";
+
+/// Takes the look of a button off what was a link, and so leaves it to the shop's own style sheet: at specificity 0
+/// every rule of the shop's for its classes, and for buttons, is stronger.
+const AS_LINK: &str = "<style>:where(button[data-punchout-link]){all:unset;outline:revert;cursor:pointer}</style>\n";
+
 /// What the handlers of one page's controls share.
 pub(super) struct Work {
     leave: Leave,
+    was_link: Cell<bool>,
     seen: Rc<Seen>,
     /// Where the last control began, in bytes: several selectors may match one element.
     last_start: Cell<Option<usize>>,
@@ -136,7 +144,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(leave: Leave, seen: Rc<Seen>) -> Rc<Self> {
         let (last_start, inside, start_form_due) = (Cell::new(None), Cell::new(Kind::Other), Cell::new(false));
-        Rc::new(Work { leave, seen, last_start, inside, start_form_due })
+        Rc::new(Work { leave, was_link: Cell::new(false), seen, last_start, inside, start_form_due })
     }
 
     /// The handlers of all controls. Cloning a selector counts a reference up.
@@ -162,6 +170,11 @@ impl Work {
     /// The start form, if a button met since the last call needs it.
     pub(super) fn start_form(&self) -> Option<String> {
         self.start_form_due.take().then(|| self.leave.start_form())
+    }
+
+    /// What gives buttons that were links their look back, where there is one.
+    pub(super) fn style(&self) -> Option<&'static str> {
+        self.was_link.take().then_some(AS_LINK)
     }
 
     fn control(self: &Rc<Self>, element: &mut Element) -> HandlerResult {
@@ -209,6 +222,8 @@ impl Work {
         self.relabel(element);
         // not `set_tag_name`: where the link is never closed, that renames the end tag of what it stands in
         element.start_tag().set_name("button");
+        element.set_attribute(WAS_LINK, "")?;
+        self.was_link.set(true);
         element.on_end_tag(Box::new(|end: &mut EndTag| {
             if end.name() == "a" {
                 end.set_name("button");

@@ -159,6 +159,7 @@ impl Work {
         if !html.is_empty() && self.form_open.get() {
             html.insert_str(0, OUT_OF_FORM);
         }
+        html.insert_str(0, self.controls.style().unwrap_or_default());
         html
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Activity {
     idle_since: AtomicU64,
     /// When the head that is being read began, in milliseconds from `opened`, plus one; 0 for none.
     head_since: AtomicU64,
+    /// Bytes that come are frames, of which only the protocol knows what they begin.
+    frames: AtomicBool,
     /// The client has not yet taken all that we wrote.
     blocked: AtomicBool,
 }
@@ -44,6 +46,7 @@ impl Activity {
             busy: AtomicU32::new(0),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
+            frames: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
         })
     }
@@ -52,9 +55,15 @@ impl Activity {
         self.opened.elapsed().as_millis() as u64
     }
 
+    /// From here on the client speaks HTTP/2: a ping is no head that has begun.
+    pub(super) fn speaks_frames(&self) {
+        self.frames.store(true, Relaxed);
+        self.head_since.store(0, Relaxed);
+    }
+
     /// Bytes came in.
     pub(super) fn received(&self) {
-        if self.busy.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
+        if !self.frames.load(Relaxed) && self.busy.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.now() + 1, Relaxed);
         }
     }

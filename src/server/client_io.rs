@@ -64,6 +64,11 @@ impl<T: AsyncRead + Unpin> ClientIo<T> {
         Ok(!self.unread.is_empty())
     }
 
+    /// Whether what has come begins so.
+    pub(super) fn begins_with(&self, bytes: &[u8]) -> bool {
+        self.unread.starts_with(bytes)
+    }
+
     /// Takes back what a parser had read but not used.
     pub(super) fn put_back(&mut self, unread: Bytes) {
         if !unread.is_empty() {
@@ -98,7 +103,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientIo<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let client = self.get_mut();
+        // TLS takes what it is given to write at once, and waits for the client here.
+        let flushed = Pin::new(&mut client.io).poll_flush(cx);
+        client.watch(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

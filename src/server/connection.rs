@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,39 +17,61 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Busy, Patience};
 use super::client_io::ClientIo;
-use super::worker::{Arrival, Worker};
+use super::http2::PREFACE;
+use super::proxy_protocol;
+use super::worker::{Arrival, Seat, Worker};
 use crate::config::Limits;
+use crate::config::tls::Tls;
 use crate::exchange::{Client, Exchange};
 use crate::proxy;
 
 /// Fields for which hyper's parser has room on the stack, when it is not told a number.
 const HYPER_FIELDS: usize = 100;
 
-/// Serves a connection that was accepted on a plain listener.
-pub(super) async fn serve_plain(arrival: Arrival, worker: Rc<Worker>) {
-    let Arrival { stream, peer, seat } = arrival;
+/// How long a client that is not being served is still listened to once stopping has begun.
+const LAST_REQUEST: Duration = Duration::from_millis(300);
+
+/// Serves a connection that was accepted.
+pub(super) async fn serve(arrival: Arrival, worker: Rc<Worker>) {
+    let Arrival { stream, mut peer, listener, mut seat } = arrival;
     let prepared = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
-    let Ok(stream) = prepared.and_then(|()| TcpStream::from_std(stream)) else { return };
+    let Ok(mut stream) = prepared.and_then(|()| TcpStream::from_std(stream)) else { return };
     let shop = worker.shop();
     let limits = &shop.plan.limits;
-    let address = peer.ip().to_canonical();
-    let trusted = limits.trusted_proxies.iter().any(|network| network.contains(&address));
-    let activity = Activity::new();
-    let io = ClientIo::new(stream, activity.clone(), limits.write_idle, seat);
-    let connection = Connection { client: Rc::new(Client::new(peer, false, trusted)), activity, worker, limits };
-    connection.serve_http1(io).await;
+    if listener.proxy_protocol && limits.trusts(peer.ip()) {
+        // Boxed, like all that few connections need: its size would otherwise be every idle connection's.
+        match Box::pin(timeout(limits.head_time, proxy_protocol::read(&mut stream))).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(named))) => {
+                peer = named;
+                if !seat.sit_down(named.ip(), limits) {
+                    return;
+                }
+            }
+            Ok(Err(error)) => return tracing::warn!(%peer, %error, "a connection without a valid PROXY header"),
+            Err(_) => return tracing::warn!(%peer, "no PROXY header in time"),
+        }
+    }
+    let client = Rc::new(Client::new(peer, listener.tls, limits.trusts(peer.ip())));
+    let connection = Connection { client, activity: Activity::new(), worker, limits };
+    match &shop.plan.tls {
+        Some(tls) if listener.tls => Box::pin(connection.serve_tls(stream, tls, seat)).await,
+        _ if listener.tls => tracing::error!("a TLS listener without a certificate"),
+        _ => connection.serve_plain(ClientIo::new(stream, connection.activity.clone(), limits.write_idle, seat)).await,
+    }
 }
 
 /// What a connection has while it lives.
-struct Connection<'a> {
-    client: Rc<Client>,
-    activity: Arc<Activity>,
-    worker: Rc<Worker>,
-    limits: &'a Limits,
+pub(super) struct Connection<'a> {
+    pub(super) client: Rc<Client>,
+    pub(super) activity: Arc<Activity>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) limits: &'a Limits,
 }
 
 /// Why requests are no longer waited for.
@@ -60,6 +83,31 @@ enum Pause {
 }
 
 impl Connection<'_> {
+    async fn serve_plain(&self, mut io: ClientIo<TcpStream>) {
+        if self.limits.http2_cleartext {
+            if !self.wakes(&mut io).await {
+                return;
+            }
+            if io.begins_with(PREFACE) {
+                return Box::pin(self.serve_http2(io)).await;
+            }
+        }
+        self.serve_http1(io).await;
+    }
+
+    async fn serve_tls(&self, stream: TcpStream, tls: &Tls, seat: Seat) {
+        let handshake = TlsAcceptor::from(tls.server.clone()).accept(stream);
+        let stream = match timeout(self.limits.head_time, handshake).await {
+            Ok(Ok(stream)) => stream,
+            // Scanners and clients that do not like the certificate: nothing that we could do better.
+            Ok(Err(error)) => return tracing::debug!(peer = %self.client.peer, %error, "no TLS"),
+            Err(_) => return tracing::debug!(peer = %self.client.peer, "no TLS in time"),
+        };
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let io = ClientIo::new(stream, self.activity.clone(), self.limits.write_idle, seat);
+        if http2 { Box::pin(self.serve_http2(io)).await } else { self.serve_http1(io).await }
+    }
+
     /// HTTP/1 on any byte stream, until it ends, lies idle too long, or the proxy stops.
     ///
     /// While it lies idle it costs its socket and this future alone: parser and buffers (8 kB and more) exist from a
@@ -78,10 +126,14 @@ impl Connection<'_> {
 
     async fn wakes<T: AsyncRead + Unpin>(&self, io: &mut ClientIo<T>) -> bool {
         let end = self.activity.ends(Patience::of(self.limits)).unwrap_or_else(Instant::now);
+        let grace = async {
+            self.worker.drain.begun().await;
+            sleep(LAST_REQUEST).await;
+        };
         tokio::select! {
             biased;
             came = timeout_at(end, io.wakes()) => matches!(came, Ok(Ok(true))),
-            () = self.worker.drain.begun() => false,
+            () = grace => false,
         }
     }
 
@@ -96,7 +148,7 @@ impl Connection<'_> {
             let exchange = Exchange::new(worker.shop(), client.clone());
             async move {
                 let answer = proxy::handle(exchange, request).await;
-                Ok::<_, Infallible>(Response::map(answer, |body| Answering { body, _busy: busy }))
+                Ok::<_, Infallible>(Response::map(answer, |body| Answering::new(body, busy)))
             }
         });
         let mut http = http1_builder(self.limits).serve_connection(TokioIo::new(io), service).with_upgrades();
@@ -104,6 +156,7 @@ impl Connection<'_> {
         let mut drained = pin!(drain.begun());
         let mut waits_for_drain = false;
         let mut closing = false;
+        let mut last_request = None;
         let mut clock = pin!(self.clock());
         let pause = poll_fn(|cx| {
             if Pin::new(&mut http).poll(cx).is_ready() {
@@ -115,6 +168,14 @@ impl Connection<'_> {
                 let _ = drained.as_mut().poll(cx);
             }
             if !closing && drain.is_on() {
+                let now = Instant::now();
+                let last = *last_request.get_or_insert(now + LAST_REQUEST);
+                if self.activity.quiet_since().is_some() && now < last {
+                    // A request may be on its way: it is answered, and with it the client is told to go.
+                    clock.as_mut().reset(last);
+                    let _ = clock.as_mut().poll(cx);
+                    return Poll::Pending;
+                }
                 closing = true;
                 Pin::new(&mut http).graceful_shutdown();
                 if Pin::new(&mut http).poll(cx).is_ready() {
@@ -181,13 +242,22 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     if limits.head_fields != HYPER_FIELDS {
         builder.max_headers(limits.head_fields);
     }
+    if limits.preserve_header_case {
+        builder.preserve_header_case(true);
+    }
     builder
 }
 
 /// An answer's body, which keeps the connection busy until it has ended.
-struct Answering {
+pub(super) struct Answering {
     body: proxy::Body,
     _busy: Busy,
+}
+
+impl Answering {
+    pub(super) fn new(body: proxy::Body, busy: Busy) -> Self {
+        Answering { body, _busy: busy }
+    }
 }
 
 impl http_body::Body for Answering {

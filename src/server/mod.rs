@@ -5,13 +5,16 @@
 
 mod accept;
 mod activity;
+mod addresses;
 mod client_io;
 mod connection;
 mod drain;
+mod http2;
+mod proxy_protocol;
 mod worker;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -42,11 +45,19 @@ pub struct Running {
 /// # Errors
 /// When an address cannot be listened on, or a thread or runtime cannot be made.
 pub fn run(plans: &Plans) -> io::Result<Running> {
+    run_with(plans, Vec::new())
+}
+
+/// The same with sockets that somebody else (systemd) listens on already: each takes the place of the listener with its
+/// address. They stay open when we end, so that clients wait for the next one instead of being refused.
+///
+/// # Errors
+/// Also when a socket's address is none of the plan's.
+pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Running> {
     let plan = plans.load_full();
     let sessions = Store::in_memory(plan.session.most);
-    let listeners =
-        plan.listen.iter().map(|&address| accept::listen(address, BACKLOG)).collect::<io::Result<Vec<_>>>()?;
-    let addresses = listeners.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let sockets = accept::sockets(&plan.listen, inherited, BACKLOG)?;
+    let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
     let drain = Arc::new(Drain::new());
     let live = Live::new(plan.pool.max_live);
     let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
@@ -57,7 +68,7 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
         running.threads.push(thread);
     }
     let open = Arc::new(Semaphore::new(plan.limits.connections));
-    running.threads.push(accept::start(listeners, seats, open, drain)?);
+    running.threads.push(accept::start(sockets, accept::Door { desks: seats, open, plans: plans.clone(), drain })?);
     Ok(running)
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +11,11 @@ use std::thread::JoinHandle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
+use super::addresses::{Addresses, Place};
 use super::connection;
 use super::drain::Drain;
-use crate::config::Plans;
+use crate::config::plan::Listener;
+use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
 use crate::session::store::Store;
 use crate::upstream::{Live, Pool};
@@ -28,6 +30,7 @@ pub(super) struct Desk {
 pub(super) struct Arrival {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
+    pub(super) listener: Listener,
     pub(super) seat: Seat,
 }
 
@@ -43,7 +46,18 @@ struct Load {
 #[derive(Debug)]
 pub(super) struct Seat {
     load: Arc<Load>,
+    addresses: Arc<Addresses>,
+    /// In the count of the client's address; of one behind a PROXY header only once that was read.
+    place: Option<Place>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    /// Counts the connection as one of `address`. False where that has as many as it may.
+    pub(super) fn sit_down(&mut self, address: IpAddr, limits: &Limits) -> bool {
+        self.place = self.addresses.enter(address, limits);
+        self.place.is_some()
+    }
 }
 
 impl Desk {
@@ -51,11 +65,15 @@ impl Desk {
         self.load.open.load(Ordering::Relaxed)
     }
 
-    pub(super) fn hand_over(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    /// A place among this worker's connections.
+    pub(super) fn seat(&self, addresses: Arc<Addresses>, permit: OwnedSemaphorePermit) -> Seat {
         self.load.open.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat { load: self.load.clone(), _permit: permit };
+        Seat { load: self.load.clone(), addresses, place: None, _permit: permit }
+    }
+
+    pub(super) fn hand_over(&self, arrival: Arrival) {
         // A worker that has ended takes nothing: the connection is closed by dropping it here.
-        let _ = self.arrivals.send(Arrival { stream, peer, seat });
+        let _ = self.arrivals.send(arrival);
     }
 }
 
@@ -122,17 +140,11 @@ async fn serve(mut desk: mpsc::UnboundedReceiver<Arrival>, worker: Rc<Worker>, l
     let drain = worker.drain.clone();
     let arrive = async {
         while let Some(arrival) = desk.recv().await {
-            tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
+            tokio::task::spawn_local(connection::serve(arrival, worker.clone()));
         }
     };
-    tokio::select! {
-        () = arrive => {}
-        () = drain.begun() => {}
-    }
-    // What was accepted before the end began is served like the rest.
-    while let Ok(arrival) = desk.try_recv() {
-        tokio::task::spawn_local(connection::serve_plain(arrival, worker.clone()));
-    }
+    // Until the acceptor has ended: what it took before that is served like the rest.
+    arrive.await;
     drop(desk);
     let limit = worker.plans.load().limits.drain;
     tokio::select! {

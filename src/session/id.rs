@@ -19,6 +19,11 @@ impl SessionId {
         BASE64URL_NOPAD.decode(value.as_bytes()).ok()?.try_into().ok().map(SessionId)
     }
 
+    /// For keys that are derived from it.
+    pub(super) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// The cookie's value: 22 characters that need no quoting.
     pub fn to_cookie(self) -> String {
         BASE64URL_NOPAD.encode(&self.0)

@@ -3,9 +3,11 @@
 //! * [`id`]: the secret in the cookie, and the reference that people quote.
 //! * [`store`]: the sessions that are open.
 //! * [`cookie`]: our one cookie.
+//! * [`seal`]: the shop's cookies, sealed while a session lasts.
 
 pub mod cookie;
 pub mod id;
+pub mod seal;
 pub mod store;
 
 use std::time::{Duration, SystemTime};

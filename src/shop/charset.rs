@@ -11,7 +11,7 @@ const DECLARATION_WITHIN: usize = 4096;
 
 /// Decodes a page: by its byte order mark, the header, its own declaration, and without any of these as UTF-8 where it
 /// is that and as Windows-1252 where not. `ISO-8859-1` means Windows-1252, as everywhere on the web.
-pub(super) fn decode(head: &HeaderMap, bytes: &[u8]) -> (String, &'static Encoding) {
+pub fn decode(head: &HeaderMap, bytes: &[u8]) -> (String, &'static Encoding) {
     let encoding = match (Encoding::for_bom(bytes), declared(head)) {
         (Some((encoding, _)), _) | (None, Declared::Charset(encoding)) => encoding,
         (None, Declared::Nothing) => of_declaration(bytes).unwrap_or_else(|| guess(bytes)),

@@ -5,7 +5,7 @@
 //! and judges whether the shop let us in.
 
 pub mod account;
-mod charset;
+pub mod charset;
 mod cookie_date;
 pub mod form;
 mod form_reader;

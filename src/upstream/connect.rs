@@ -5,9 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::pki_types::ServerName;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
@@ -30,6 +33,7 @@ impl Connector {
             Trust::Only(authorities) => {
                 roots.add_parsable_certificates(authorities.iter().cloned());
             }
+            Trust::DangerAnybody => return Connector::tls_to(host, unchecked()?),
             Trust::System => {
                 let found = rustls_native_certs::load_native_certs();
                 roots.add_parsable_certificates(found.certs);
@@ -42,12 +46,10 @@ impl Connector {
         if roots.is_empty() {
             return Err(why);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        Connector::tls_to(host, builder()?.with_root_certificates(roots).with_no_client_auth())
+    }
+
+    fn tls_to(host: &Host<&str>, mut config: ClientConfig) -> Result<Self, String> {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = match host {
             Host::Domain(name) => ServerName::try_from((*name).to_owned()).map_err(|error| error.to_string())?,
@@ -58,6 +60,59 @@ impl Connector {
     }
 }
 
+fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())
+}
+
+fn unchecked() -> Result<ClientConfig, String> {
+    let schemes = ring::default_provider().signature_verification_algorithms.supported_schemes();
+    let verifier = Arc::new(Anybody { schemes });
+    Ok(builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// Believes everything: `shop.danger_accept_any_certificate`.
+#[derive(Debug)]
+struct Anybody {
+    schemes: Vec<SignatureScheme>,
+}
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
+
 /// A connection to the shop, encrypted or not.
 #[derive(Debug)]
 pub enum Stream {
@@ -65,6 +120,8 @@ pub enum Stream {
     Tcp(TcpStream),
     /// TLS; boxed, for its state is a thousand bytes and more.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A Unix socket.
+    Unix(UnixStream),
 }
 
 /// Opens a connection. The name is resolved each time, so that a shop that moved is found.
@@ -72,6 +129,9 @@ pub enum Stream {
 /// # Errors
 /// The last address's error when none answers.
 pub(super) async fn connect(origin: &Origin) -> io::Result<Stream> {
+    if let Some(socket) = &origin.socket {
+        return UnixStream::connect(socket).await.map(Stream::Unix);
+    }
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the shop's name has no address");
     for address in lookup_host((origin.host(), origin.port())).await? {
         let tcp = match TcpStream::connect(address).await {
@@ -97,6 +157,7 @@ macro_rules! each {
         match $stream {
             Stream::Tcp($inner) => $do,
             Stream::Tls($inner) => $do,
+            Stream::Unix($inner) => $do,
         }
     };
 }

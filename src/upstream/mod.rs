@@ -43,6 +43,8 @@ pub struct PoolLimits {
     pub head_size: usize,
     /// Fields of an answer's head. Above 100 hyper's parser takes them from the heap.
     pub head_fields: usize,
+    /// Names of fields go to the shop as the client wrote them, instead of in lower case.
+    pub preserve_header_case: bool,
 }
 
 impl Default for PoolLimits {
@@ -56,6 +58,7 @@ impl Default for PoolLimits {
             body_idle_timeout: Duration::from_secs(60),
             head_size: 256 * 1024,
             head_fields: 100,
+            preserve_header_case: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where the shop really is.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
@@ -9,13 +10,15 @@ use url::{Host, Url};
 use super::connect::Connector;
 
 /// Whose word on the shop's certificate is taken.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// The certificate authorities that this machine trusts.
     #[default]
     System,
     /// These alone: a shop with an authority of its own.
     Only(Vec<CertificateDer<'static>>),
+    /// Whoever answers is taken for the shop. Only where nobody else can be on the way.
+    DangerAnybody,
 }
 
 /// How the shop is spoken to.
@@ -34,6 +37,9 @@ pub struct Origin {
     host: String,
     port: u16,
     host_header: HeaderValue,
+    /// A Unix socket, instead of host and port.
+    pub(super) socket: Option<PathBuf>,
+    trust: Trust,
     pub(super) connector: Connector,
 }
 
@@ -101,6 +107,24 @@ impl Origin {
             port: url.port_or_known_default().ok_or(OriginError::NoHost)?,
             host_header: HeaderValue::from_str(&written).map_err(|_| OriginError::NoHost)?,
             connector,
+            socket: None,
+            trust: trust.clone(),
+        })
+    }
+
+    /// A shop behind the Unix socket at `path`, whose own name is `host`.
+    ///
+    /// # Errors
+    /// [`OriginError::NoHost`] where `host` is no name.
+    pub fn unix(path: impl Into<PathBuf>, host: &str) -> Result<Self, OriginError> {
+        Ok(Origin {
+            scheme: Scheme::Http,
+            host: host.to_owned(),
+            port: 80,
+            host_header: HeaderValue::from_str(host).map_err(|_| OriginError::NoHost)?,
+            connector: Connector::Plain,
+            socket: Some(path.into()),
+            trust: Trust::System,
         })
     }
 
@@ -127,7 +151,11 @@ impl Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
-        self.scheme == other.scheme && self.host == other.host && self.port == other.port
+        self.scheme == other.scheme
+            && self.host == other.host
+            && self.port == other.port
+            && self.socket == other.socket
+            && self.trust == other.trust
     }
 }
 
@@ -135,6 +163,9 @@ impl Eq for Origin {}
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = &self.socket {
+            return write!(f, "unix:{}", socket.display());
+        }
         let scheme = match self.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",

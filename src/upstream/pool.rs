@@ -51,6 +51,9 @@ impl Pool {
         if limits.head_fields != HYPER_FIELDS {
             builder.max_headers(limits.head_fields);
         }
+        if limits.preserve_header_case {
+            builder.preserve_header_case(true);
+        }
         let pool = Rc::new(Pool {
             origin,
             limits,
@@ -94,6 +97,9 @@ impl Pool {
             let reused = link.reused;
             if repeatable && reused {
                 link.replay.keep(&request);
+                if self.limits.preserve_header_case {
+                    link.replay.keep_extensions(&request);
+                }
             }
             let failed = match link.send(request, now, self.limits.first_byte_timeout, progress.as_ref()).await {
                 Ok(response) => {

@@ -4,7 +4,7 @@
 //! copied instead, into a buffer that lives as long as the connection.
 
 use http::header::{HeaderName, HeaderValue};
-use http::{Method, Request, Uri};
+use http::{Extensions, Method, Request, Uri};
 
 use super::RequestBody;
 
@@ -15,6 +15,8 @@ pub(super) struct Replay {
     /// Ends in `bytes`: of the target first, then of each name and value in turn.
     ends: Vec<u32>,
     method: Option<Method>,
+    /// Where hyper keeps the names of fields as they were written.
+    extensions: Option<Extensions>,
 }
 
 impl Replay {
@@ -32,6 +34,11 @@ impl Replay {
         }
     }
 
+    /// Keeps too what belongs to a request but is not in its head.
+    pub(super) fn keep_extensions<B>(&mut self, request: &Request<B>) {
+        self.extensions = Some(request.extensions().clone());
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.ends.push(self.bytes.len() as u32);
@@ -39,6 +46,7 @@ impl Replay {
 
     pub(super) fn clear(&mut self) {
         self.method = None;
+        self.extensions = None;
         self.bytes.clear();
         self.ends.clear();
     }
@@ -54,6 +62,7 @@ impl Replay {
         });
         let mut request = Request::new(RequestBody::Empty);
         *request.method_mut() = method;
+        *request.extensions_mut() = self.extensions.take().unwrap_or_default();
         *request.uri_mut() = Uri::try_from(pieces.next()?).ok()?;
         while let (Some(name), Some(value)) = (pieces.next(), pieces.next()) {
             request.headers_mut().append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);

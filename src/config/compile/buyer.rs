@@ -1,6 +1,6 @@
 //! `[[buyer]]`: who may punch out, and how its fields are made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::{Notes, no_twins, secret};
@@ -8,6 +8,8 @@ use crate::cart::unit::Units;
 use crate::config::credentials::Password;
 use crate::config::file::{AccountFile, BuyerFile, File};
 use crate::config::plan::{Buyer, Buyers, FormStyle};
+use crate::finding::Severities;
+use crate::protocol::oci::assortment::{self, Assortment};
 use crate::protocol::oci::mapping::MappingSettings;
 use crate::protocol::oci::{Charset, HookRule, Mapping, Target};
 use crate::secret::Secret;
@@ -37,9 +39,10 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let mapping = mapping(buyer, key, file, notes);
     let units = units(buyer, file);
     let form = form(buyer, key, notes);
+    let severities = severities(buyer, key, notes);
     let name = name?;
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
-    Some(Buyer { name, username, password: password?, hooks, accounts, mapping: mapping?, units, form })
+    Some(Buyer { name, username, password: password?, hooks, accounts, mapping: mapping?, units, form, severities })
 }
 
 fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Password> {
@@ -98,11 +101,13 @@ fn account(account: &AccountFile, key: &str, notes: &mut Notes<'_>) -> Option<Ac
     Some(Account { username: username?.to_owned(), password: Secret::new(password) })
 }
 
-fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Mapping> {
+pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Mapping> {
     let usual = MappingSettings::default();
     let form = &buyer.form;
     let mut required = usual.required;
     required.extend(buyer.required.iter().cloned());
+    let mut classes = file.classes.clone();
+    classes.extend(buyer.classes.clone());
     let settings = MappingSettings {
         fields: buyer.fields.clone(),
         header: buyer.header.clone(),
@@ -111,6 +116,9 @@ fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> 
         longtext: form.long_text.unwrap_or_default(),
         price_units: form.price_units.clone().unwrap_or(usual.price_units),
         max_inputs: form.max_inputs.unwrap_or(usual.max_inputs),
+        decimal: form.decimal.unwrap_or_default(),
+        classes,
+        assortment: assortment(buyer, key, notes),
     };
     let compiled = Mapping::compile(&settings).map_err(|error| {
         // The settings' own words, as they stand in the file.
@@ -127,7 +135,32 @@ fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> 
     Some(mapping)
 }
 
-fn units(buyer: &BuyerFile, file: &File) -> Units {
+fn assortment(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Assortment> {
+    let file = buyer.assortment.as_ref()?;
+    let key = format!("{key}.assortment");
+    let mut skus: HashSet<String> = file.skus.iter().map(|sku| sku.trim().to_owned()).collect();
+    if let Some(path) = &file.skus_file {
+        let path = notes.folder.join(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()));
+        let text = notes.take(&format!("{key}.skus_file"), text)?;
+        skus.extend(assortment::skus(&text).map(str::to_owned));
+    }
+    if skus.is_empty() && file.classes.is_empty() {
+        notes.fault(key, "holds nothing: no cart of this buyer could leave");
+        return None;
+    }
+    Some(Assortment { skus, classes: file.classes.clone(), mode: file.mode })
+}
+
+pub(super) fn severities(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Severities {
+    let mut severities = Severities::default();
+    for (code, severity) in &buyer.findings {
+        notes.take(&format!("{key}.findings.{code}"), severities.set(code, *severity));
+    }
+    severities
+}
+
+pub(super) fn units(buyer: &BuyerFile, file: &File) -> Units {
     let mut table: BTreeMap<String, String> = file.units.clone();
     table.extend(buyer.units.clone());
     Units::shipped().with_words(table).with_default(buyer.default_unit.clone())

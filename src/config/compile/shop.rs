@@ -7,14 +7,16 @@ use http::HeaderValue;
 use super::{Notes, policy, size, time};
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, OneOrMany, ReturnWay};
-use crate::config::plan::Shop;
+use crate::config::plan::{Public, Shop};
 use crate::location::Location;
 use crate::rewrite::controls::Controls;
+use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::SignIn;
 
 /// Every part is looked at, also where another is at fault.
-pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
+pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Option<Shop> {
     let source = &file.shop;
+    let names = names(file, public, notes);
     let start = start(source.start.as_deref(), notes);
     let sign_in = sign_in(source.sign_in.as_ref(), notes);
     let cart_pages = cart_pages(&source.cart, notes);
@@ -30,8 +32,11 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         );
     }
     Some(Shop {
+        own_name: own_name(&names, public),
+        names,
         start: start?,
         onward: source.onward.unwrap_or_default(),
+        seal_cookies: source.seal_cookies.clone(),
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
@@ -42,6 +47,27 @@ pub(super) fn shop(file: &File, notes: &mut Notes<'_>) -> Option<Shop> {
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
+}
+
+/// What the shop calls itself. Its scheme, where it is not written: `https` where it is spoken to so, else visitors'.
+fn names(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Vec<Name> {
+    let host = &file.shop.host;
+    let origin_is_secure = file.shop.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"));
+    let secure = origin_is_secure || public.is_some_and(|public| public.secure);
+    let mut names = Vec::new();
+    for (n, text) in host.iter().enumerate() {
+        names.extend(notes.take(&indexed("shop.host", host, n), Name::parse(text, secure)));
+    }
+    if !names.is_empty() && file.public.is_none() {
+        notes.warn("shop.host", "without `public` changes no name: Host is passed on as the visitor typed it");
+    }
+    names
+}
+
+fn own_name(names: &[Name], public: Option<&Public>) -> Option<Arc<OwnName>> {
+    let public = public?;
+    let public = Name::parse(&public.authority, public.secure).ok()?;
+    OwnName::new(names.to_vec(), public).map(Arc::new)
 }
 
 fn start(start: Option<&str>, notes: &mut Notes<'_>) -> Option<String> {

@@ -28,7 +28,7 @@ mod tests {
     fn every_preset_fits_the_file() {
         for (name, text) in PRESETS {
             let mut faults = Vec::new();
-            Document::parse(text, &mut faults).read::<File>(None, &mut faults);
+            Document::parse(text, &mut faults).read::<File>(&[], &mut faults);
             assert_eq!(faults, [], "{name}");
         }
     }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::fields::{FieldKind, FieldName, LongTextStyle};
 use super::mapping::{Mapping, Surroundings, UnitFound};
 use super::number::{NumberError, scaled_price, three_decimals};
-use super::source::Source;
+use super::source::{Reading, Source};
 use super::text;
 use crate::cart::Line;
 use crate::finding::{Finding, Severity, code};
@@ -44,7 +44,7 @@ impl Filling<'_> {
         let mut whole_description = None;
         let mapping = self.mapping;
         for (name, source) in &mapping.fields {
-            let raw = source.as_ref().map(|source| self.value(source));
+            let raw = source.as_ref().map(|source| self.value(name, source));
             match (name.as_str(), raw) {
                 ("PRICE", raw) => self.price(name, raw),
                 ("QUANTITY", raw) => self.quantity(name, raw.unwrap_or_default()),
@@ -67,10 +67,18 @@ impl Filling<'_> {
             }
         }
         self.require();
+        self.guard();
     }
 
-    fn value(&self, source: &Source) -> String {
-        source.value(self.line, self.number, self.surroundings.parameters)
+    fn value(&mut self, name: &FieldName, source: &Source) -> String {
+        let reading = Reading::new(self.line, self.number, self.surroundings.parameters);
+        let value = source.value(&reading);
+        let named = |mut finding: Finding| {
+            finding.detail = format!("{name}: {}", finding.detail);
+            finding
+        };
+        self.findings.extend(reading.findings.into_inner().into_iter().map(named));
+        value
     }
 
     fn found(&mut self, code: &'static str, severity: Severity, detail: String) {
@@ -159,7 +167,7 @@ impl Filling<'_> {
                         let detail = format!("{quantity} rounded to {value}");
                         self.found(code::QUANTITY_ROUNDED, Severity::Warning, detail);
                     }
-                    value
+                    self.mapping.decimal.written(value)
                 }
                 Err(error) => self.number_error(name, quantity, error),
             },
@@ -195,7 +203,10 @@ impl Filling<'_> {
                 } else if scaled.price_unit > 1 {
                     self.found(code::PRICE_SCALED, Severity::Info, detail());
                 }
-                self.values.insert(name.clone(), scaled.price);
+                if price.is_zero() {
+                    self.found(code::PRICE_ZERO, Severity::Info, "the price is zero".to_owned());
+                }
+                self.values.insert(name.clone(), self.mapping.decimal.written(scaled.price));
                 self.values.insert(standard("PRICEUNIT"), scaled.price_unit.to_string());
             }
             Err(error) => {
@@ -209,7 +220,7 @@ impl Filling<'_> {
     fn price_units(&mut self) -> Option<Vec<u32>> {
         let name = standard("PRICEUNIT");
         let raw = match self.mapping.fields.get(&name) {
-            Some(Some(source)) => self.value(source),
+            Some(Some(source)) => self.value(&name, source),
             _ => String::new(),
         };
         let raw = raw.trim();
@@ -238,6 +249,16 @@ impl Filling<'_> {
         };
         self.found(code, Severity::Error, format!("{name}: {number} {what}"));
         String::new()
+    }
+
+    /// What was not agreed on with the buyer is not returned, or not silently.
+    fn guard(&mut self) {
+        let Some(assortment) = &self.mapping.assortment else { return };
+        if !assortment.holds(self.line.sku.as_deref(), &self.values) {
+            let sku = self.line.sku.as_deref().unwrap_or("without item number");
+            let detail = format!("{sku} is not in the assortment that was agreed on");
+            self.found(code::NOT_IN_ASSORTMENT, assortment.severity(), detail);
+        }
     }
 
     fn require(&mut self) {

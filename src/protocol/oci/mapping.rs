@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::assortment::Assortment;
 use super::charset::Charset;
 use super::fields::{FieldKind, FieldName, Limits, LongTextStyle};
 use super::filling::{self, standard};
+use super::number::DecimalMark;
 use super::parameters::Parameters;
-use super::source::{FieldSource, Source};
+use super::source::{FieldSource, Reading, Source};
 use super::text;
+use crate::cart::class::Classes;
+use crate::cart::unit::How;
 use crate::cart::{Cart, Line};
 use crate::finding::{Finding, Severity, code};
 
@@ -38,6 +42,13 @@ pub struct MappingSettings {
     pub price_units: Vec<u32>,
     /// The most inputs, control fields among them.
     pub max_inputs: usize,
+    /// What stands before the decimals of QUANTITY and PRICE.
+    pub decimal: DecimalMark,
+    /// The shop's category to the buyer's class.
+    pub classes: BTreeMap<String, String>,
+    /// What was agreed on; without it everything may be returned.
+    #[serde(skip)]
+    pub assortment: Option<Assortment>,
 }
 
 impl Default for MappingSettings {
@@ -50,6 +61,9 @@ impl Default for MappingSettings {
             longtext: LongTextStyle::default(),
             price_units: vec![1, 10, 100, 1000, 10000],
             max_inputs: MAX_INPUTS,
+            decimal: DecimalMark::default(),
+            classes: BTreeMap::new(),
+            assortment: None,
         }
     }
 }
@@ -65,7 +79,9 @@ pub struct Mapping {
     pub(super) required: BTreeSet<FieldName>,
     pub(super) longtext: LongTextStyle,
     pub(super) price_units: Vec<u32>,
-    max_inputs: usize,
+    pub(super) max_inputs: usize,
+    pub(super) decimal: DecimalMark,
+    pub(super) assortment: Option<Assortment>,
 }
 
 /// A setting that cannot be compiled.
@@ -87,6 +103,16 @@ pub enum UnitFound {
     Defaulted(String),
     /// The table lacks it and nothing stands in.
     Unknown,
+}
+
+impl From<(Option<&str>, How)> for UnitFound {
+    fn from(found: (Option<&str>, How)) -> Self {
+        match found {
+            (Some(code), How::Table | How::AlreadyCode) => UnitFound::Code(code.to_owned()),
+            (Some(code), _) => UnitFound::Defaulted(code.to_owned()),
+            (None, _) => UnitFound::Unknown,
+        }
+    }
 }
 
 /// What a mapping needs beside the cart.
@@ -140,9 +166,10 @@ impl Mapping {
         let name = |section: &str, name: &String| {
             FieldName::parse(name).ok_or_else(|| error(format!("{section}.{name}"), "not a field name"))
         };
+        let classes = Classes::default().with(&settings.classes);
         let mut fields = default_fields();
         for (key, source) in &settings.fields {
-            let source = Source::compile(source).map_err(|reason| error(format!("fields.{key}"), &reason))?;
+            let source = Source::compile(source, &classes).map_err(|reason| error(format!("fields.{key}"), &reason))?;
             fields.insert(name("fields", key)?, Some(source));
         }
         let mut header = Vec::new();
@@ -152,7 +179,7 @@ impl Mapping {
             }
             header.push((
                 key.clone(),
-                Source::compile(source).map_err(|reason| error(format!("header.{key}"), &reason))?,
+                Source::compile(source, &classes).map_err(|reason| error(format!("header.{key}"), &reason))?,
             ));
         }
         for key in settings.limits.0.keys() {
@@ -169,7 +196,25 @@ impl Mapping {
             longtext: settings.longtext,
             price_units: settings.price_units.clone(),
             max_inputs: settings.max_inputs,
+            decimal: settings.decimal,
+            assortment: settings.assortment.clone(),
         })
+    }
+
+    /// Where a field's value comes from, in words of the configuration, for a report.
+    pub fn origin_of(&self, field: &FieldName) -> String {
+        match (self.fields.get(field), field.as_str()) {
+            (Some(Some(source)), _) => source.describe(),
+            (Some(None), "UNIT") => "unit, by the table of units".to_owned(),
+            (Some(None), "LONGTEXT") => "what DESCRIPTION is too short for".to_owned(),
+            (Some(None) | None, "PRICE" | "PRICEUNIT") => "price".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The buyer's lengths.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The extra values of a line that this mapping reads, so that a check can tell a misspelled one.
@@ -221,7 +266,8 @@ fn header_inputs(
     let nothing = Line::default();
     let line = cart.lines.first().unwrap_or(&nothing);
     let inputs = mapping.header.iter().map(|(name, source)| {
-        let value = text::clean(&source.value(line, 1, surroundings.parameters), FieldKind::Code);
+        let reading = Reading::new(line, 1, surroundings.parameters);
+        let value = text::clean(&source.value(&reading), FieldKind::Code);
         let (value, replaced) = surroundings.charset.fit(&value);
         if !replaced.is_empty() {
             let detail = format!("{name}: {} lacks some of its letters", surroundings.charset.label());

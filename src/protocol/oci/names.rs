@@ -68,6 +68,37 @@ const OTHER_OCI_KEYS: [&str; 6] =
     ["~ForceTarget", "OCI_VERSION", "OCIVERSION", "OPI_VERSION", "TRANSACTIONID", "NEW_ITEM-VENDOR"];
 
 impl EntryNames {
+    /// Adds spellings to the list of that key, after those it has.
+    ///
+    /// # Errors
+    /// A text for the ops person: there is no such list.
+    pub fn add(&mut self, key: &str, spellings: &[String]) -> Result<(), String> {
+        let list = match key {
+            "hook" => &mut self.hook,
+            "username" => &mut self.username,
+            "password" => &mut self.password,
+            "token" => &mut self.token,
+            "function" => &mut self.function,
+            "return_target" => &mut self.return_target,
+            "target" => &mut self.target,
+            "charset" => &mut self.charset,
+            "language" => &mut self.language,
+            "cancel" => &mut self.cancel,
+            "product" => &mut self.product,
+            "quantity" => &mut self.quantity,
+            "search" => &mut self.search,
+            "vendor" => &mut self.vendor,
+            "echo" => &mut self.echo,
+            _ => return Err("is no list of [entry.names]".to_owned()),
+        };
+        for spelling in spellings {
+            if !list.iter().any(|known| known.eq_ignore_ascii_case(spelling)) {
+                list.push(spelling.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a percent-encoded name is one of `list`, without allocating.
     pub(crate) fn is_one_of(list: &[String], raw_name: &[u8]) -> bool {
         list.iter().any(|name| {
@@ -111,6 +142,19 @@ fn lower(name: &str) -> impl Iterator<Item = u8> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_list_can_be_added_to_and_none_twice() {
+        let mut names = EntryNames::default();
+        let keys = toml::Table::try_from(&names).unwrap();
+        for key in keys.keys() {
+            names.add(key, &["X_NEW".to_owned(), "x_new".to_owned()]).expect(key);
+        }
+        for (key, list) in toml::Table::try_from(&names).unwrap() {
+            assert_eq!(list.as_array().unwrap().iter().filter(|one| one.as_str() == Some("X_NEW")).count(), 1, "{key}");
+        }
+        assert!(names.add("hooks", &[]).is_err());
+    }
 
     #[test]
     fn names_are_compared_decoded_and_without_case() {

@@ -2,6 +2,27 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+/// What stands between whole numbers and decimals in QUANTITY and PRICE. OCI says a dot; a few receivers want a comma, and
+/// others break on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum DecimalMark {
+    #[default]
+    Dot,
+    Comma,
+}
+
+impl DecimalMark {
+    /// A number that was written with a dot.
+    pub fn written(self, number: String) -> String {
+        match self {
+            DecimalMark::Dot => number,
+            DecimalMark::Comma => number.replace('.', ","),
+        }
+    }
+}
+
 /// A price brought to three decimals, with the number of units that it covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use lol_html::html_content::Element;
 use lol_html::{RewriteStrSettings, element, rewrite_str};
 
+use super::charset::Charset;
+
 /// A form, as a browser understands it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedForm {
@@ -25,6 +27,21 @@ impl ParsedForm {
     /// The value of an input.
     pub fn input(&self, name: &str) -> Option<&str> {
         self.inputs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl ParsedForm {
+    /// What a browser sends for it: urlencoded in the form's charset (a page in UTF-8 assumed), line ends as CR LF, and
+    /// what the charset lacks as `&#8364;` (WHATWG HTML, "constructing the entry list" and "form submission").
+    pub fn body(&self) -> Vec<u8> {
+        let charset = Charset::parse(self.attribute("accept-charset")).unwrap_or_default().encoding();
+        let encoded = |text: &str| {
+            let unified = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+            let (bytes, _, _) = charset.encode(&unified);
+            form_urlencoded::byte_serialize(&bytes).collect::<String>()
+        };
+        let pairs = self.inputs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        pairs.collect::<Vec<_>>().join("&").into_bytes()
     }
 }
 
@@ -58,4 +75,19 @@ fn attribute(element: &Element<'_, '_>, name: &str) -> String {
 
 fn decoded(attribute: &str) -> String {
     htmlize::unescape_attribute(attribute).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_sent_as_browsers_send_it() {
+        let html =
+            "<form accept-charset='ISO-8859-1'><input name='N[1]' value='&aring; +&%&#10;€ 🔩'><input name=b></form>";
+        let utf8 = html.replace("ISO-8859-1", "utf-8");
+        let body = |html: &str| String::from_utf8(forms(html).unwrap()[0].body()).unwrap();
+        assert_eq!(body(html), "N%5B1%5D=%E5+%2B%26%25%0D%0A%80+%26%23128297%3B&b=");
+        assert_eq!(body(&utf8), "N%5B1%5D=%C3%A5+%2B%26%25%0D%0A%E2%82%AC+%F0%9F%94%A9&b=");
+    }
 }

@@ -1,5 +1,6 @@
 //! Where the value of a field comes from.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,21 +8,25 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::change::{Case, Change, ChangeSource};
 use super::parameters::Parameters;
 use crate::cart::Line;
+use crate::cart::class::Classes;
+use crate::finding::{Finding, Severity, code};
 
 /// A field's source as it is written in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldSource {
     /// `"0000100234"`: the same text on every line; empty leaves the field out.
     Constant(String),
-    /// `{ from = "sku" }`, `{ parameter = "COSTCENTER" }`, `{ template = "{sku} {name}" }`, each with `map` and `default`.
-    Value(ValueSource),
+    /// `{ from = "sku" }`, `{ parameter = "COSTCENTER" }`, `{ template = "{sku} {name}" }`, `{ class = "category" }`,
+    /// `{ join = [...] }`, each with changes, `map` and `default`.
+    Value(Box<ValueSource>),
     /// `[{ from = "ean" }, { from = "sku" }, "none"]`: the first that is not empty.
     Chain(Vec<FieldSource>),
 }
 
-/// One value, perhaps translated. Exactly one of `from`, `parameter` and `template` is given.
+/// One value, perhaps changed and translated. Exactly one of `from`, `parameter`, `template`, `class` and `join` is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValueSource {
@@ -33,6 +38,24 @@ pub struct ValueSource {
     /// A text with values of the line in braces, and parameters as `{parameter.COSTCENTER}`; `{{` and `}}` are braces.
     /// Empty when all its values are.
     pub template: Option<String>,
+    /// The class of one of the cart's extra values by the tables of classes, the buyer's own before everybody's.
+    pub class: Option<String>,
+    /// Several values, those that are not empty, with `separator` between them.
+    pub join: Option<Vec<FieldSource>>,
+    /// A space by default.
+    pub separator: Option<String>,
+    /// See [`ChangeSource::pattern`]; so the other changes.
+    pub pattern: Option<String>,
+    #[allow(missing_docs)]
+    pub replace: Option<(String, String)>,
+    #[allow(missing_docs)]
+    pub strip: Option<String>,
+    #[allow(missing_docs)]
+    pub case: Option<Case>,
+    #[allow(missing_docs)]
+    pub cut: Option<usize>,
+    #[allow(missing_docs)]
+    pub pad: Option<String>,
     /// What the value means to the buyer, compared without case and outer spaces. A value that is not in it gives the
     /// default, or nothing.
     pub map: Option<BTreeMap<String, String>>,
@@ -60,7 +83,7 @@ impl<'de> Deserialize<'de> for FieldSource {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FieldSource, A::Error> {
-                ValueSource::deserialize(MapAccessDeserializer::new(map)).map(FieldSource::Value)
+                ValueSource::deserialize(MapAccessDeserializer::new(map)).map(Box::new).map(FieldSource::Value)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<FieldSource, A::Error> {
@@ -72,12 +95,16 @@ impl<'de> Deserialize<'de> for FieldSource {
 }
 
 /// A compiled [`FieldSource`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     Constant(String),
     Line(LineValue),
     Parameter(String),
     Template(Vec<Piece>),
+    /// The class of the extra value of that name.
+    Class(String, Classes),
+    Join(Vec<Source>, String),
+    Changed(Box<Source>, Vec<Change>),
     /// `table` is lower-cased and trimmed.
     Map {
         source: Box<Source>,
@@ -86,7 +113,7 @@ pub(crate) enum Source {
     Chain(Vec<Source>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Piece {
     Text(String),
     Value(Source),
@@ -106,23 +133,67 @@ pub(crate) enum LineValue {
     Extra(String),
 }
 
+/// What a value is made from, and what was found on the way.
+pub(crate) struct Reading<'a> {
+    pub(crate) line: &'a Line,
+    /// From 1.
+    pub(crate) number: usize,
+    pub(crate) parameters: &'a Parameters,
+    /// Findings on this line.
+    pub(crate) findings: RefCell<Vec<Finding>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(line: &'a Line, number: usize, parameters: &'a Parameters) -> Self {
+        Reading { line, number, parameters, findings: RefCell::default() }
+    }
+
+    fn found(&self, code: &'static str, severity: Severity, detail: String) {
+        self.findings.borrow_mut().push(Finding::on_line(code, severity, self.number, detail));
+    }
+}
+
 impl Source {
     /// Compiles what the configuration says; an error says what is wrong with it.
-    pub(crate) fn compile(source: &FieldSource) -> Result<Source, String> {
+    pub(crate) fn compile(source: &FieldSource, classes: &Classes) -> Result<Source, String> {
         match source {
             FieldSource::Constant(text) => Ok(Source::Constant(text.clone())),
-            FieldSource::Chain(list) => list.iter().map(Source::compile).collect::<Result<_, _>>().map(Source::Chain),
-            FieldSource::Value(value) => Source::compile_value(value),
+            FieldSource::Chain(list) => Source::compile_all(list, classes).map(Source::Chain),
+            FieldSource::Value(value) => Source::compile_value(value, classes),
         }
     }
 
-    fn compile_value(value: &ValueSource) -> Result<Source, String> {
-        let mut source = match (&value.from, &value.parameter, &value.template) {
-            (Some(from), None, None) => Source::Line(LineValue::named(from)),
-            (None, Some(parameter), None) => Source::Parameter(parameter.clone()),
-            (None, None, Some(template)) => Source::Template(template_pieces(template)?),
-            _ => return Err("exactly one of `from`, `parameter` and `template` is needed".to_owned()),
+    fn compile_all(list: &[FieldSource], classes: &Classes) -> Result<Vec<Source>, String> {
+        list.iter().map(|source| Source::compile(source, classes)).collect()
+    }
+
+    fn compile_value(value: &ValueSource, classes: &Classes) -> Result<Source, String> {
+        let mut source = match (&value.from, &value.parameter, &value.template, &value.class, &value.join) {
+            (Some(from), None, None, None, None) => Source::Line(LineValue::named(from)),
+            (None, Some(parameter), None, None, None) => Source::Parameter(parameter.clone()),
+            (None, None, Some(template), None, None) => Source::Template(template_pieces(template)?),
+            (None, None, None, Some(extra), None) => Source::Class(extra.clone(), classes.clone()),
+            (None, None, None, None, Some(list)) => {
+                let separator = value.separator.clone().unwrap_or_else(|| " ".to_owned());
+                Source::Join(Source::compile_all(list, classes)?, separator)
+            }
+            _ => return Err("exactly one of `from`, `parameter`, `template`, `class` and `join` is needed".to_owned()),
         };
+        if value.separator.is_some() && value.join.is_none() {
+            return Err("`separator` stands between the values of `join`, and there is no `join`".to_owned());
+        }
+        let changes = ChangeSource {
+            pattern: value.pattern.clone(),
+            replace: value.replace.clone(),
+            strip: value.strip.clone(),
+            case: value.case,
+            cut: value.cut,
+            pad: value.pad.clone(),
+        };
+        let changes = changes.compile()?;
+        if !changes.is_empty() {
+            source = Source::Changed(Box::new(source), changes);
+        }
         if let Some(map) = &value.map {
             let table = map.iter().map(|(key, value)| (fold(key), value.clone())).collect();
             source = Source::Map { source: Box::new(source), table };
@@ -133,29 +204,51 @@ impl Source {
         })
     }
 
-    /// The value for line `number` (from 1); empty where there is none.
-    pub(crate) fn value(&self, line: &Line, number: usize, parameters: &Parameters) -> String {
+    /// The value; empty where there is none.
+    pub(crate) fn value(&self, reading: &Reading<'_>) -> String {
         match self {
             Source::Constant(text) => text.clone(),
-            Source::Line(value) => value.of(line, number),
-            Source::Parameter(name) => parameters.get(name).unwrap_or_default().to_owned(),
-            Source::Template(pieces) => filled(pieces, line, number, parameters),
-            Source::Map { source, table } => {
-                table.get(&fold(&source.value(line, number, parameters))).cloned().unwrap_or_default()
+            Source::Line(value) => value.of(reading.line, reading.number),
+            Source::Parameter(name) => reading.parameters.get(name).unwrap_or_default().to_owned(),
+            Source::Template(pieces) => filled(pieces, reading),
+            Source::Class(extra, classes) => {
+                class(&LineValue::Extra(extra.clone()).of(reading.line, 0), classes, reading)
             }
+            Source::Join(sources, separator) => {
+                let values = sources.iter().map(|source| source.value(reading).trim().to_owned());
+                values.filter(|value| !value.is_empty()).collect::<Vec<_>>().join(separator)
+            }
+            Source::Changed(source, changes) => changed(source.value(reading), changes, reading),
+            Source::Map { source, table } => table.get(&fold(&source.value(reading))).cloned().unwrap_or_default(),
             Source::Chain(sources) => {
-                let mut values = sources.iter().map(|source| source.value(line, number, parameters));
+                let mut values = sources.iter().map(|source| source.value(reading));
                 values.find(|value| !value.trim().is_empty()).unwrap_or_default()
             }
+        }
+    }
+
+    /// Where the value comes from, in words of the configuration, for a report.
+    pub(crate) fn describe(&self) -> String {
+        let all = |sources: &[Source]| sources.iter().map(Source::describe).collect::<Vec<_>>().join(", ");
+        match self {
+            Source::Constant(text) => format!("\"{text}\""),
+            Source::Line(value) => value.name().to_owned(),
+            Source::Parameter(name) => format!("parameter {name}"),
+            Source::Template(_) => "template".to_owned(),
+            Source::Class(extra, _) => format!("class of {extra}"),
+            Source::Join(sources, _) => format!("join of {}", all(sources)),
+            Source::Changed(source, _) => format!("{}, changed", source.describe()),
+            Source::Map { source, .. } => format!("{}, by its map", source.describe()),
+            Source::Chain(sources) => format!("first of {}", all(sources)),
         }
     }
 
     /// Adds the names of the extra values that this source reads.
     pub(crate) fn extras<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
-            Source::Line(LineValue::Extra(name)) => names.push(name),
-            Source::Map { source, .. } => source.extras(names),
-            Source::Chain(sources) => sources.iter().for_each(|source| source.extras(names)),
+            Source::Line(LineValue::Extra(name)) | Source::Class(name, _) => names.push(name),
+            Source::Map { source, .. } | Source::Changed(source, _) => source.extras(names),
+            Source::Chain(sources) | Source::Join(sources, _) => sources.iter().for_each(|source| source.extras(names)),
             Source::Template(pieces) => {
                 for piece in pieces {
                     if let Piece::Value(source) = piece {
@@ -184,6 +277,21 @@ impl LineValue {
         }
     }
 
+    fn name(&self) -> &str {
+        match self {
+            LineValue::Name => "name",
+            LineValue::Sku => "sku",
+            LineValue::Quantity => "quantity",
+            LineValue::Price => "price",
+            LineValue::Total => "total",
+            LineValue::Currency => "currency",
+            LineValue::Unit => "unit",
+            LineValue::Link => "link",
+            LineValue::Number => "line",
+            LineValue::Extra(name) => name,
+        }
+    }
+
     fn of(&self, line: &Line, number: usize) -> String {
         match self {
             LineValue::Name => line.name.clone(),
@@ -203,14 +311,38 @@ impl LineValue {
     }
 }
 
-fn filled(pieces: &[Piece], line: &Line, number: usize, parameters: &Parameters) -> String {
+fn class(category: &str, classes: &Classes, reading: &Reading<'_>) -> String {
+    if category.trim().is_empty() {
+        return String::new();
+    }
+    if let Some(class) = classes.find(category) {
+        return class.to_owned();
+    }
+    let detail = format!("the shop says {category:?}, which the table of classes lacks");
+    reading.found(code::CLASS_UNKNOWN, Severity::Warning, detail);
+    String::new()
+}
+
+/// A cut that the configuration asks for is told, but as no loss that anybody need look after.
+fn changed(value: String, changes: &[Change], reading: &Reading<'_>) -> String {
+    changes.iter().fold(value, |value, change| {
+        let after = change.of(&value);
+        if let (Change::Cut(length), true) = (change, after.trim_end() != value.trim_end()) {
+            let detail = format!("cut from {} characters to {length} as its source says", value.chars().count());
+            reading.found(code::FIELD_CUT, Severity::Info, detail);
+        }
+        after
+    })
+}
+
+fn filled(pieces: &[Piece], reading: &Reading<'_>) -> String {
     let mut text = String::new();
     let (mut values, mut empty) = (0, 0);
     for piece in pieces {
         match piece {
             Piece::Text(piece) => text.push_str(piece),
             Piece::Value(source) => {
-                let value = source.value(line, number, parameters);
+                let value = source.value(reading);
                 values += 1;
                 empty += usize::from(value.is_empty());
                 text.push_str(&value);
@@ -268,20 +400,31 @@ mod tests {
 
     fn compiled(toml: &str) -> Result<Source, String> {
         let written: Written = toml::from_str(&format!("x = {toml}")).map_err(|error| error.to_string())?;
-        Source::compile(&written.x)
+        let classes = Classes::default().with([("bolts", "31161600")]);
+        Source::compile(&written.x, &classes)
     }
 
     fn value(toml: &str) -> String {
+        read(toml).0
+    }
+
+    fn read(toml: &str) -> (String, Vec<&'static str>) {
         let line = Line {
             name: "Skrue".into(),
             sku: Some("A 1".into()),
             quantity: "2.50".parse().unwrap(),
-            extra: vec![("class".into(), " Bolts ".into()), ("none".into(), String::new())],
+            extra: vec![
+                ("class".into(), " Bolts ".into()),
+                ("mpn".into(), "M-8".into()),
+                ("none".into(), String::new()),
+            ],
             ..Line::default()
         };
         let names = super::super::names::EntryNames::default();
         let (parameters, _) = Parameters::read(Some(b"CostCenter=4711"), None, &names).unwrap();
-        compiled(toml).expect(toml).value(&line, 3, &parameters)
+        let reading = Reading::new(&line, 3, &parameters);
+        let value = compiled(toml).expect(toml).value(&reading);
+        (value, reading.findings.take().iter().map(|finding| finding.code).collect())
     }
 
     #[test]
@@ -304,9 +447,27 @@ mod tests {
             (r#"{ from = "name", map = { bolts = "31161600" } }"#, ""),
             (r#"[{ from = "none" }, { from = "absent" }, { from = "sku" }, "x"]"#, "A 1"),
             (r#"[]"#, ""),
+            (
+                r#"{ join = [{ from = "sku" }, { from = "none" }, "x", { from = "class" }], separator = "/" }"#,
+                "A 1/x/Bolts",
+            ),
+            (r#"{ join = [{ from = "none" }, { from = "absent" }], default = "d" }"#, "d"),
+            (r#"{ from = "sku", replace = [" ", ""], case = "lower", pad = "00000" }"#, "000a1"),
+            (r#"{ from = "sku", pattern = '(\d)$', map = { "1" = "one" } }"#, "one"),
+            (r#"{ from = "none", pad = "000", default = "d" }"#, "d"),
+            (r#"{ class = "class" }"#, "31161600"),
+            (r#"{ class = "absent", default = "0" }"#, "0"),
         ] {
             assert_eq!(value(toml), expected, "{toml}");
         }
+    }
+
+    #[test]
+    fn what_is_lost_or_guessed_is_found() {
+        assert_eq!(read(r#"{ class = "class" }"#), ("31161600".into(), vec![]));
+        assert_eq!(read(r#"{ class = "mpn", default = "0" }"#), ("0".into(), vec![code::CLASS_UNKNOWN]));
+        assert_eq!(read(r#"{ template = "{name} {mpn}", cut = 5 }"#), ("Skrue".into(), vec![code::FIELD_CUT]));
+        assert_eq!(read(r#"{ from = "name", cut = 5 }"#), ("Skrue".into(), vec![]));
     }
 
     #[test]
@@ -315,6 +476,9 @@ mod tests {
             (r#"{ form = "sku" }"#, "form"),
             (r#"{ from = "sku", parameter = "X" }"#, "exactly one"),
             (r#"{ default = "x" }"#, "exactly one"),
+            (r#"{ from = "sku", separator = "," }"#, "separator"),
+            (r#"{ from = "sku", pattern = "(" }"#, "pattern"),
+            (r#"{ from = "sku", case = "title" }"#, "upper"),
             (r#"{ template = "{sku" }"#, "braces"),
             (r#"{ template = "sku}" }"#, "braces"),
             (r#"{ template = "{}" }"#, "braces"),
@@ -326,11 +490,22 @@ mod tests {
     }
 
     #[test]
+    fn sources_are_described_in_words_of_the_configuration() {
+        for (toml, expected) in [
+            (r#"{ from = "sku", pad = "000", default = "0" }"#, r#"first of sku, changed, "0""#),
+            (r#"{ join = [{ from = "ean" }, { parameter = "X" }], map = {} }"#, "join of ean, parameter X, by its map"),
+            (r#"{ class = "category" }"#, "class of category"),
+        ] {
+            assert_eq!(compiled(toml).expect(toml).describe(), expected);
+        }
+    }
+
+    #[test]
     fn extras_are_listed() {
         let source =
-            compiled(r#"[{ from = "ean" }, { template = "{sku} {mpn}" }, { from = "class", map = {} }]"#).unwrap();
+            compiled(r#"[{ from = "ean" }, { template = "{sku} {mpn}" }, { from = "class", map = {} }, { join = [{ class = "group" }], cut = 3 }]"#).unwrap();
         let mut names = Vec::new();
         source.extras(&mut names);
-        assert_eq!(names, ["ean", "mpn", "class"]);
+        assert_eq!(names, ["ean", "mpn", "class", "group"]);
     }
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::assortment::Mode;
 use super::super::form::{HandOver, HookQuery, form_html};
 use super::super::hook::Hook;
 use super::super::names::EntryNames;
@@ -143,7 +144,8 @@ fn prices() {
         ("", "1e-7", "0.001", "10000", Some((code::PRICE_SCALED, Severity::Info))),
         ("", "99999999999.999", "99999999999.999", "1", None),
         ("fields.PRICEUNIT = \"1000\"", "0.25", "250.000", "1000", Some((code::PRICE_SCALED, Severity::Info))),
-        ("", "0", "0.000", "1", None),
+        ("", "0", "0.000", "1", Some((code::PRICE_ZERO, Severity::Info))),
+        ("decimal = \"comma\"", "1234.5", "1234,500", "1", None),
     ] {
         let mapped = mapped(toml, vec![line("A", "1", "1", price)]);
         assert_eq!(value(&mapped, 1, "PRICE"), Some(sent), "{price}");
@@ -195,6 +197,58 @@ fn what_is_lost_is_told() {
     assert_eq!(lead_time, (vec![(code::FIELD_INVALID, Severity::Warning)], None));
     let cut = warned("limits.VENDORMAT = { length = 5, cut = true }", line("A", "123456", "1", "1"), "VENDORMAT");
     assert_eq!(cut, (vec![(code::FIELD_CUT, Severity::Warning)], Some("12345".into())));
+}
+
+#[test]
+fn a_comma_before_the_decimals() {
+    let mapped = mapped("decimal = \"comma\"", vec![line("A.B", "1.2", "2.5", "0.0375")]);
+    for (name, expected) in
+        [("QUANTITY", "2,500"), ("PRICE", "0,375"), ("PRICEUNIT", "10"), ("VENDORMAT", "1.2"), ("DESCRIPTION", "A.B")]
+    {
+        assert_eq!(value(&mapped, 1, name), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn classes_come_from_a_table() {
+    let toml = r#"
+        classes = { skruer = "31161500" }
+        required = ["MATGROUP"]
+        [fields]
+        MATGROUP = { class = "category" }
+    "#;
+    let of = |category: &str| Line { extra: vec![("category".into(), category.into())], ..line("A", "1", "1", "1") };
+    let mapped = mapped(toml, vec![of("Skruer"), of("Maling")]);
+    assert_eq!(value(&mapped, 1, "MATGROUP"), Some("31161500"));
+    assert_eq!(codes(&mapped), [(code::CLASS_UNKNOWN, Severity::Warning), (code::FIELD_MISSING, Severity::Error)]);
+    assert!(mapped.findings.iter().all(|finding| finding.line == Some(2)), "{:?}", mapped.findings);
+    assert!(mapped.findings[0].detail.starts_with("MATGROUP: "), "{:?}", mapped.findings);
+}
+
+#[test]
+fn what_was_not_agreed_on_does_not_leave() {
+    let mut settings = MappingSettings {
+        assortment: Some(Assortment { skus: ["1".to_owned()].into(), ..Assortment::default() }),
+        ..MappingSettings::default()
+    };
+    let mut run = |mode| {
+        if let Some(assortment) = &mut settings.assortment {
+            assortment.mode = mode;
+        }
+        let surroundings = Surroundings {
+            parameters: &Parameters::default(),
+            units: &units,
+            charset: Charset::Utf8,
+            control_fields: 0,
+        };
+        let cart = Cart { lines: vec![line("A", "1", "1", "1"), line("B", "2", "1", "1")], ..Cart::default() };
+        map(&Mapping::compile(&settings).unwrap(), &cart, &surroundings)
+    };
+    let blocked = run(Mode::Block);
+    assert!(!blocked.may_leave());
+    assert_eq!(blocked.findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [Some(2)]);
+    let warned = run(Mode::Warn);
+    assert_eq!((warned.may_leave(), codes(&warned)), (true, vec![(code::NOT_IN_ASSORTMENT, Severity::Warning)]));
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! The commands that look at carts: `extract`, `lint`, `units`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use punchout_proxy::demo::browser::Browser;
+use punchout_proxy::demo::shop::Customer;
+use punchout_proxy::demo::{Demo, catalogue, proxy_toml};
+use url::Url;
+
+/// Exit status, standard output and standard error.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_punchout-proxy")).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A file of this test's own, gone when it ends.
+struct Written(PathBuf);
+
+impl Written {
+    fn new(name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let path = std::env::temp_dir().join(format!("punchout-commands-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Written(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn oscar(buyer: &str) -> String {
+    format!(
+        "listen = \"127.0.0.1:0\"\n[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"django-oscar\"\n\
+         [shop.cart]\ncurrency = \"NOK\"\n[units]\nspann = \"BJ\"\n[[buyer]]\nname = \"acme\"\npassword = \"x\"\n\
+         hooks = [\"https://a.example\"]\naccounts = [{{ username = \"a\", password = \"b\" }}]\ndefault_unit = \"PCE\"\n{buyer}"
+    )
+}
+
+#[test]
+fn a_saved_page_is_read_for_a_buyer() {
+    let page = root("fixtures/pages/django-oscar-nb/cart.html");
+    let config = Written::new("extract.toml", oscar("[buyer.fields]\nVENDOR = \"100234\"\n"));
+    let arguments = ["extract", page.to_str().unwrap(), "--buyer", "acme", "--config", config.path()];
+    let (status, table, told) = run(&arguments);
+    assert_eq!(status, 0, "{table}{told}");
+    for part in [
+        "values are read from",
+        "sku                  17",
+        "NEW_ITEM-PRICE[2]              0.375 ",
+        "<- price",
+        "<- \"100234\"",
+        "info     PO-PRICE-DERIVED line 2: ",
+        "the cart may leave",
+    ] {
+        assert!(table.contains(part), "{part}\n{table}");
+    }
+    let (status, json, _) = run(&[&arguments[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((status, &json["may_leave"]), (0, &true.into()));
+    assert_eq!(json["lines"][1]["price"], "0.0375");
+    let fields = json["fields"].as_array().unwrap();
+    let price = fields.iter().find(|field| field["name"] == "NEW_ITEM-PRICE[2]").unwrap();
+    assert_eq!((&price["value"], &price["line"], &price["from"]), (&"0.375".into(), &2.into(), &"price".into()));
+}
+
+#[test]
+fn a_buyers_severities_hold_in_extract_too() {
+    let page = root("fixtures/pages/django-oscar-nb/cart.html");
+    let config = Written::new("strict.toml", oscar("[buyer.findings]\nPO-PRICE-SCALED = \"error\"\n"));
+    let (status, table, _) = run(&["extract", page.to_str().unwrap(), "--buyer", "acme", "--config", config.path()]);
+    assert_eq!(status, 1, "{table}");
+    assert!(table.contains("error    PO-PRICE-SCALED line 2") && table.contains("must not leave"), "{table}");
+    let (status, _, told) = run(&["extract", page.to_str().unwrap(), "--buyer", "nobody", "--config", config.path()]);
+    assert_eq!(status, 78, "{told}");
+}
+
+#[test]
+fn an_address_is_opened_as_the_buyer() {
+    let demo = Demo::start_with(Default::default(), Default::default()).unwrap();
+    let at = |path: &str| Url::parse(&format!("http://{}{path}", demo.shop_addr)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut browser = Browser::default();
+        let form = |page: &punchout_proxy::demo::browser::Page, id: &str| {
+            page.forms().into_iter().find(|form| form.id == id).unwrap()
+        };
+        let page = browser.get(at("/konto/logg-inn")).await.unwrap();
+        let customer = Customer::demo();
+        let typed = [("epost", customer.email.as_str()), ("passord", &customer.password)];
+        browser.submit(&page, &form(&page, "innlogging"), &typed).await.unwrap();
+        let page = browser.get(at(&format!("/vare/{}", catalogue::BLOWLAMP))).await.unwrap();
+        browser.submit(&page, &form(&page, "leggtil"), &[("antall", "2")]).await.unwrap();
+    });
+    let config = Written::new("demo.toml", proxy_toml(demo.shop_addr, demo.procurement_addr));
+    let toml: toml::Table = toml::from_str(&std::fs::read_to_string(&config.0).unwrap()).unwrap();
+    let cart = toml["shop"]["cart"]["page"].as_str().map(str::to_owned);
+    let cart = cart.or_else(|| toml["shop"]["cart"]["page"][0].as_str().map(str::to_owned)).unwrap();
+    let buyer = toml["buyer"][0]["name"].as_str().unwrap().to_owned();
+    let address = at(&cart).to_string();
+    let (status, table, told) = run(&["extract", &address, "--buyer", &buyer, "--config", config.path()]);
+    assert_eq!(status, 0, "{table}{told}");
+    let customer = Customer::demo().email;
+    assert!(table.contains(&format!("as {customer}")) && table.contains("1234.56"), "{table}");
+    demo.stop();
+}
+
+#[test]
+fn a_captured_return_is_held_to_a_profile() {
+    let line = |sku: &str| {
+        format!(
+            "NEW_ITEM-DESCRIPTION[1]=Skrue&NEW_ITEM-QUANTITY[1]=1.000&NEW_ITEM-UNIT[1]=PCE&NEW_ITEM-PRICE[1]=0.000\
+             &NEW_ITEM-CURRENCY[1]=NOK&NEW_ITEM-VENDORMAT[1]={sku}"
+        )
+    };
+    let good = Written::new("good.txt", format!("POST /hook HTTP/1.1\r\nHost: a\r\n\r\n{}", line("1")));
+    let long = Written::new("long.txt", line(&"1".repeat(23)));
+    for (body, profile, status, part) in [
+        (&good, "generic", 0, "info     PO-PRICE-ZERO line 1: "),
+        (&good, "dolibarr", 1, "error    PO-PRICE-ZERO line 1: "),
+        (&long, "generic", 0, "1 lines, 1 findings: good"),
+        (&long, "onventis", 1, "error    PO-FIELD-TOO-LONG line 1: "),
+    ] {
+        let (ended, told, error) = run(&["lint", body.path(), "--profile", profile]);
+        assert_eq!(ended, status, "{profile}: {told}{error}");
+        assert!(told.contains(part), "{profile}: {told}");
+    }
+    let (status, json, _) = run(&["lint", long.path(), "--profile", "onventis", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((status, &json["good"], &json["lines"]["1"]["UNIT"]), (1, &false.into(), &"PCE".into()));
+    let (status, _, told) = run(&["lint", good.path(), "--profile", "sap-smr"]);
+    assert!(status == 78 && told.contains("did you mean `sap-srm`?"), "{status} {told}");
+}
+
+#[test]
+fn the_units_of_a_buyer_are_shown_with_who_wins() {
+    let config = Written::new("units.toml", oscar("[buyer.units]\nstk = \"EA\"\n"));
+    let (status, table, _) = run(&["units", "--buyer", "acme", "--config", config.path()]);
+    assert_eq!(status, 0);
+    let words = |code: &str| {
+        let row = table
+            .lines()
+            .find(|line| line.starts_with(&format!("{code} ")))
+            .unwrap_or_else(|| panic!("{code}\n{table}"));
+        row[5..].trim().split(", ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(words("EA").contains(&"stk".to_owned()), "the buyer's own word wins over the shipped one");
+    assert!(!words("PCE").contains(&"stk".to_owned()) && words("PCE").contains(&"styck".to_owned()));
+    assert_eq!(words("BJ"), ["spann"]);
+    assert!(table.ends_with("any other word, or none: PCE\n"), "{table}");
+    let (_, json, _) = run(&["units", "--buyer", "acme", "--json", "--config", config.path()]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["default"], &json["codes"]["BJ"][0]), (&"PCE".into(), &"spann".into()));
+}
