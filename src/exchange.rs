@@ -1,14 +1,16 @@
 //! What one request carries on its way down.
 
 use std::cell::OnceCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
 
 use crate::config::Plan;
 use crate::session::Session;
+use crate::session::entrance::Entrance;
 use crate::session::id::{Reference, SessionId};
 use crate::session::seal::Seal;
 use crate::session::store::Store;
@@ -24,6 +26,8 @@ pub struct Shop {
     pub pool: Rc<Pool>,
     /// The open sessions; all workers share them.
     pub sessions: Store,
+    /// How often somebody may try to begin one; all workers share it.
+    pub entrance: Arc<Entrance>,
 }
 
 /// One client connection.
@@ -72,6 +76,27 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The address of the browser or server that asked: the last in the chain that no front proxy of ours wrote itself.
+    pub fn asked_from(&self, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
+        let peer = self.peer.ip().to_canonical();
+        if !self.trusted {
+            return peer;
+        }
+        let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+        let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        for hop in hops {
+            // What cannot be read was written by whom we do not trust, and so was all before it.
+            let address = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+            let Some(address) = address.map(|address| address.to_canonical()) else { return peer };
+            if !trusted_proxies.iter().any(|net| net.contains(&address)) {
+                return address;
+            }
+        }
+        peer
+    }
+}
+
 impl Exchange {
     /// A request of `client` to `shop`.
     pub fn new(shop: Rc<Shop>, client: Rc<Client>) -> Self {
@@ -96,6 +121,11 @@ impl Exchange {
     /// The seal on the shop's cookies in the browser of session `id`.
     pub fn seal(&self, id: SessionId) -> Seal<'_> {
         Seal::of(id, &self.shop.plan.shop.seal_cookies)
+    }
+
+    /// How often somebody may try to begin a session.
+    pub fn entrance(&self) -> &Arc<Entrance> {
+        &self.shop.entrance
     }
 
     /// Who asked.
@@ -143,5 +173,20 @@ mod tests {
     fn a_mapped_ipv6_address_is_written_as_the_ipv4_address_it_is() {
         let client = Client::new("[::ffff:192.0.2.7]:1".parse().unwrap(), false, false);
         assert_eq!(client.address, "192.0.2.7");
+    }
+
+    #[test]
+    fn the_one_who_asked_is_the_last_whom_no_front_proxy_of_ours_stands_for() {
+        let nets = ["10.0.0.0/8".parse().unwrap()];
+        let asked_from = |trusted, lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| HeaderValue::from_static(line));
+            let headers: HeaderMap = lines.map(|line| (HeaderName::from_static("x-forwarded-for"), line)).collect();
+            Client::new("10.0.0.1:1".parse().unwrap(), false, trusted).asked_from(&headers, &nets).to_string()
+        };
+        assert_eq!(asked_from(false, &["192.0.2.1"]), "10.0.0.1", "anybody can say that");
+        assert_eq!(asked_from(true, &["192.0.2.1"]), "192.0.2.1");
+        assert_eq!(asked_from(true, &["203.0.113.9, 192.0.2.1", "10.0.0.2"]), "192.0.2.1", "the first may be made up");
+        assert_eq!(asked_from(true, &["192.0.2.1, unknown"]), "10.0.0.1");
+        assert_eq!(asked_from(true, &[]), "10.0.0.1");
     }
 }

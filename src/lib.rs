@@ -7,7 +7,8 @@
 //! # The way of a request
 //!
 //! ```text
-//! listener -> worker -> route ---- Visitor ----> forward -> answer, untouched
+//! listener -> worker -> route ---- Visitor ----> forward -> answer, untouched (but for the shop's name, where visitors
+//!                        |                                            know it by another: rewrite::own_name)
 //!                        |-------- Enter ------> catalog call -> buyer? hook? -> sign in at the shop -> session
 //!                        |                                                        -> 303 to a clean page
 //!                        |-------- Shop -------> denied? -> forward -> page and headers rewritten

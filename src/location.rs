@@ -74,14 +74,12 @@ pub struct Target {
 impl Target {
     /// Prepares a request's path and query for comparison.
     pub fn new(path: &str, query: Option<&str>) -> Self {
-        let once = canonical(path);
-        // A shop behind a second proxy decodes twice.
-        let twice = canonical(&once);
-        let mut paths = vec![once];
-        if paths[0] != twice {
-            paths.push(twice);
-        }
-        let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        let paths = forms(path);
+        let query = query.unwrap_or_default();
+        // Python and Perl took `;` for `&` not long ago.
+        let split = if query.contains(';') { query.replace(';', "&") } else { String::new() };
+        let query = form_urlencoded::parse(query.as_bytes())
+            .chain(form_urlencoded::parse(split.as_bytes()))
             // PHP cuts leading white space off a parameter's name.
             .map(|(name, value)| (name.trim_start().to_lowercase(), value.to_lowercase()))
             .collect();
@@ -89,19 +87,47 @@ impl Target {
     }
 }
 
-/// A path as shops compare it: decoded once, lower case, one slash between segments, no dots, no `;parameters`, no slash
-/// at the end.
+/// The path in every form in which some shop sees it: decoded once, or twice behind a second proxy; `..` resolved, or a
+/// name like any other to a shop that splits at slashes; `;parameters` cut, or part of the name.
+fn forms(path: &str) -> Vec<String> {
+    let once = plain(path);
+    let twice = plain(&once);
+    let mut forms = Vec::new();
+    for text in [&once, &twice] {
+        for (resolve, cut) in [(true, true), (false, true), (true, false), (false, false)] {
+            let form = segments(text, resolve, cut);
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+            // Browsers resolve dots before they send, so nearly every path has one form.
+            if !text.contains([';', '.']) {
+                break;
+            }
+        }
+    }
+    forms
+}
+
+/// A pattern's path in the form in which it is compared.
 fn canonical(path: &str) -> String {
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/").to_lowercase();
+    segments(&plain(path), true, true)
+}
+
+fn plain(path: &str) -> String {
+    percent_encoding::percent_decode_str(path).decode_utf8_lossy().replace('\\', "/").to_lowercase()
+}
+
+/// One slash between segments, none at the end, no `.`, no white space or control character around a name.
+fn segments(path: &str, resolve: bool, cut: bool) -> String {
     let mut segments: Vec<&str> = Vec::new();
-    for segment in decoded.split('/') {
-        let segment = segment.split(';').next().unwrap_or_default().trim_matches(['\0', ' ']);
-        match segment {
+    for segment in path.split('/') {
+        let segment = if cut { segment.split(';').next().unwrap_or_default() } else { segment };
+        match segment.trim_matches(|c: char| c.is_whitespace() || c.is_control()) {
             "" | "." => {}
-            ".." => {
+            ".." if resolve => {
                 segments.pop();
             }
-            _ => segments.push(segment),
+            name => segments.push(name),
         }
     }
     format!("/{}", segments.join("/"))
@@ -218,11 +244,17 @@ mod tests {
             "/checkout//preview",
             "/x\\..\\checkout/",
             "/checkout%00",
+            "/checkout%0a",
+            "/checkout/../x",
+            "/checkout/..;/x",
+            "/checkout/%2e%2e/x",
+            "/checkout/../checkout%0D%0A/x",
             "/checkout%20/",
         ] {
             assert!(hits("/checkout/**", address), "{address}");
         }
         assert!(hits("?route=checkout/**", "/index.php?%20route=checkout/checkout"));
+        assert!(hits("?route=checkout/**", "/index.php?a=1;route=checkout/checkout"));
         assert!(hits("?route=checkout/**", "/index.php?ROUTE=Checkout/Checkout"));
     }
 

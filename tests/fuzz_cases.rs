@@ -9,10 +9,12 @@ use std::path::Path;
 #[allow(unreachable_pub, reason = "a crate of its own for the fuzzer")]
 mod targets;
 
+type Target = fn(&[u8]);
+
 #[test]
 fn what_once_broke_a_promise_does_so_no_more() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let targets: [(&str, fn(&[u8]), &[&str]); 9] = [
+    let targets: [(&str, Target, &[&str]); 9] = [
         ("entry", targets::entry, &["entries"]),
         ("hook", targets::hook, &[]),
         ("price", targets::price, &[]),

@@ -179,7 +179,8 @@ fn http_2_in_clear_is_off_by_default_and_http_1_stays_where_it_is_on() {
     let shop = Shop::start(shop_pages);
     let mut wire = Proxy::before(shop.address).connect();
     wire.send(PREFACE).unwrap();
-    let said = wire.rest().unwrap();
+    // What is left unread when it closes may turn the end into a reset.
+    let said = wire.rest().unwrap_or_default();
     assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 400"), "{:?}", String::from_utf8_lossy(&said));
     let proxy = in_clear(&shop);
     let mut wire = proxy.connect();

@@ -68,6 +68,11 @@ fn a_shop_whose_authority_is_trusted_is_reached_by_name_and_by_address() {
 }
 
 #[test]
+fn with_the_alarming_name_whoever_answers_is_the_shop() {
+    assert_eq!(ask("127.0.0.2", &Trust::DangerAnybody), (200, b"secret".to_vec()));
+}
+
+#[test]
 fn a_shop_that_cannot_prove_its_name_is_a_502() {
     assert_eq!(ask("127.0.0.2", &authority()).0, 502, "a certificate for another name");
     let stranger = Trust::Only(vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()]);

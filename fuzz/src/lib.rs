@@ -336,7 +336,7 @@ pub fn config(data: &[u8]) {
         return;
     }
     let outcome = config::read(&text, Path::new("/nowhere"));
-    assert!(outcome.plan.is_some() != !outcome.faults.is_empty(), "{:?}", outcome.faults);
+    assert!(outcome.plan.is_some() == outcome.faults.is_empty(), "{:?}", outcome.faults);
     for fault in outcome.faults.iter().chain(&outcome.warnings) {
         let _ = fault.to_string();
     }

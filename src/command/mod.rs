@@ -2,9 +2,11 @@
 
 mod check;
 mod demo;
+mod descriptors;
 mod extract;
 mod hash_password;
 mod lint;
+mod reload;
 mod run;
 mod units;
 
@@ -26,9 +28,11 @@ pub struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serve the shop, and punchout sessions in it, until SIGTERM or Ctrl-C.
-    Run(Config),
+    Run(run::Options),
     /// Say what is wrong with the configuration: all of it at once, with line and column. Ends with 0 or 78.
     Check(Config),
+    /// Make a running proxy take up its changed configuration, if that has no fault; sessions and connections stay.
+    Reload(reload::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
     /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
@@ -55,8 +59,9 @@ impl Command {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         match self.verb {
-            Verb::Run(config) => run::run(&config.config),
+            Verb::Run(options) => run::run(&options),
             Verb::Check(config) => check::check(&config.config),
+            Verb::Reload(options) => reload::reload(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),
             Verb::Lint(options) => lint::lint(&options),

@@ -138,7 +138,20 @@ fn entry(file: &File, notes: &mut Notes<'_>) -> Entry {
     if names.hook.is_empty() || names.username.is_empty() {
         notes.fault("entry.names", "`hook` and `username` need at least one name each");
     }
-    Entry { locations, names, body_size: size(file.limits.entry_body, 64 << 10) }
+    let mut rate = |key: &str, given: Option<u32>, usual: u32| match given {
+        Some(0) => {
+            notes.fault(key, "is 0: no punchout could begin");
+            usual
+        }
+        given => given.unwrap_or(usual),
+    };
+    Entry {
+        rate: rate("entry.rate", file.entry.rate, 30),
+        buyer_rate: rate("entry.buyer_rate", file.entry.buyer_rate, 120),
+        locations,
+        names,
+        body_size: size(file.limits.entry_body, 64 << 10),
+    }
 }
 
 fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {

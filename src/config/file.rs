@@ -82,7 +82,7 @@ pub struct ShopFile {
     /// Where the shop really listens.
     pub origin: Option<String>,
     /// The name by which the shop knows itself, then its other spellings. Where it is not that of `public`, the shop is
-    /// asked under it and its addresses are mapped. Needed where `origin` is a Unix socket.
+    /// asked under it and its addresses are mapped. Needed where `origin` is a Unix socket, which has no name.
     pub host: OneOrMany,
     /// PEM: the authorities that may have signed the shop's certificate, instead of the machine's.
     pub ca_file: Option<PathBuf>,
@@ -263,6 +263,10 @@ pub struct DenyFormFile {
 pub struct EntryFile {
     /// Addresses that take catalog calls by POST, beside our own `<prefix>/enter`.
     pub paths: Vec<String>,
+    /// Calls a minute that may fail by their caller's fault, for each address they come from.
+    pub rate: Option<u32>,
+    /// Sessions a minute that one buyer may begin.
+    pub buyer_rate: Option<u32>,
     /// Other spellings of the parameters.
     pub names: EntryNames,
 }

@@ -131,6 +131,10 @@ pub struct Entry {
     pub names: EntryNames,
     /// Bytes of its body.
     pub body_size: usize,
+    /// Calls a minute that may fail by their caller's fault, for each address.
+    pub rate: u32,
+    /// Sessions a minute for each buyer.
+    pub buyer_rate: u32,
 }
 
 /// How long a punchout lasts.

@@ -223,6 +223,17 @@ impl Traveller {
         for leak in browser::ways_to_checkout(&cart.body) {
             faults.push(format!("the cart page still leads to checkout: {leak}"));
         }
+        // Where the cart is read anew, a page of the proxy stands between, and sends itself where scripts run.
+        let between = match cart.join(&form.action)? {
+            ours if ours.origin() == self.proxy.origin() => Some(self.browser.submit(cart, form, &[]).await?),
+            _ => None,
+        };
+        let forms = between.as_ref().map_or(forms.clone(), Page::forms);
+        let cart = between.as_ref().unwrap_or(cart);
+        let form = match between {
+            Some(_) => forms.first().ok_or_else(|| format!("no hand-over form on {cart}"))?,
+            None => form,
+        };
         let hook = cart.join(&form.action)?;
         if hook.origin() != self.start.origin() || !form.method.eq_ignore_ascii_case("post") {
             return Err(format!("the hand-over form is {} to {hook}", form.method));

@@ -3,6 +3,8 @@
 //! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
 //! stars.
 
+use std::borrow::Cow;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
@@ -19,4 +21,26 @@ pub fn log_to_stderr(json: bool, level: tracing::Level) {
     let started = if json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
     // Only a test that starts two proxies in one process comes here twice; the first one's format stays.
     drop(started);
+}
+
+/// A text that a caller may have had a hand in, for a line of the log: what could begin a line of its own, or move the
+/// cursor of a terminal, is written as an escape.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}');
+    if !text.contains(breaks) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if breaks(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_stays_one_line() {
+        assert_eq!(one_line("FUNCTION=Å \"x\""), "FUNCTION=Å \"x\"");
+        assert_eq!(one_line("a\r\nWARN b\u{1b}[2J\u{2028}"), "a\\r\\nWARN b\\u{1b}[2J\\u{2028}");
+    }
 }

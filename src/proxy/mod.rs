@@ -22,6 +22,7 @@ pub use body::Body;
 
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
+use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
 use crate::punchout::{enter, hand_over};
@@ -35,7 +36,8 @@ pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
         Ok(answer) => answer,
         Err(problem) => {
             let (reference, code) = (x.reference(), problem.kind.code());
-            let (side, peer, detail) = (problem.kind.side(), x.peer(), &problem.detail);
+            let (side, peer) = (problem.kind.side(), x.peer());
+            let detail = observe::one_line(&problem.detail);
             tracing::warn!(%reference, code, ?side, %peer, "{detail}");
             refuse(&x, &who, &problem)
         }
@@ -97,10 +99,11 @@ fn from_own_pages(head: &request::Parts) -> Result<(), Problem> {
         return Err(Problem::new(Kind::MethodNotAllowed, "our return page takes GET and POST"));
     }
     // Browsers too old to say where a request comes from are taken at their word: the cookie is all there is.
-    match head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
-        None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => Err(Problem::new(Kind::CrossSite, "the return page was called from another site")),
+    let mut said = head.headers.get_all("sec-fetch-site").iter().map(HeaderValue::as_bytes);
+    if said.all(|site| matches!(site, b"same-origin" | b"none")) {
+        return Ok(());
     }
+    Err(Problem::new(Kind::CrossSite, "the return page was called from another site"))
 }
 
 fn own(page: pages::Page) -> Response<Body> {

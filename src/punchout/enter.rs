@@ -13,9 +13,10 @@ use crate::config::file::Onward;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::pages::{self, Page};
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, Side};
 use crate::protocol::oci::entry::{Entry, EntryError, Function};
 use crate::protocol::oci::hook::Hook;
+use crate::session::entrance::TooMany;
 use crate::session::id::SessionId;
 use crate::session::{Session, cookie};
 use crate::shop::{Jar, sign_in};
@@ -27,12 +28,32 @@ use crate::shop::{Jar, sign_in};
 /// a function that is not configured, or a shop that does not let the account in. In none of these has the browser
 /// been given anything of the shop's.
 pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
+    let plan = x.plan();
+    let address = x.client().asked_from(&head.headers, &plan.limits.trusted_proxies);
+    let turn =
+        x.entrance().address(address, plan.entry.rate).map_err(|wait| too_many(wait, "failed calls from there"))?;
+    let page = begin(x, head, body).await;
+    // Many users of one company come from one address; only a call that fails by its caller's fault costs a turn.
+    if page.as_ref().err().is_none_or(|problem| problem.kind.side() != Side::Client) {
+        turn.give_back();
+    }
+    page
+}
+
+async fn begin(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
     let call = read(x, head, body)?;
     let buyer = identify(x, &call).await?;
     let hook = admit(&buyer, &call)?;
+    // Never given back: what is limited is what the shop's sign-in has to bear.
+    let _spent = (x.entrance().buyer(&buyer.name, x.plan().entry.buyer_rate))
+        .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))?;
     let signed_in = sign_in_at_shop(x, head, &buyer).await?;
     let session = open(x, head, &buyer, call, hook, &signed_in).await;
     send_on(x, &session, signed_in)
+}
+
+fn too_many(TooMany(wait): TooMany, of_what: &str) -> Problem {
+    Problem::new(Kind::EntryTooMany, format!("too many {of_what}; more in {wait:.0?}")).retry_after(wait)
 }
 
 fn read(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Entry, Problem> {
@@ -60,8 +81,13 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     let buyer = x.plan().buyers.with_username(username).cloned();
     let expected = buyer.as_ref().map_or_else(Password::nobody, |buyer| buyer.password.clone());
     let given = call.password.clone();
+    let leave = x.entrance().look().await.map_err(|wait| too_many(wait, "passwords to look at"))?;
     // argon2 takes tens of milliseconds on purpose: on a worker it would hold up every visitor of that worker.
-    let right = tokio::task::spawn_blocking(move || given.is_some_and(|given| expected.is(given.expose().as_bytes())));
+    let right = tokio::task::spawn_blocking(move || {
+        // The leave ends with the work, not with the request: a caller who hangs up frees no core.
+        let _leave = leave;
+        given.is_some_and(|given| expected.is_slowly(given.expose().as_bytes()))
+    });
     let right = right.await.unwrap_or(false);
     match buyer {
         Some(buyer) if right => Ok(buyer),

@@ -1,4 +1,5 @@
-//! The shop's answer on its way back to a buyer in a session.
+//! The shop's answer on its way back to a buyer in a session, and to everybody where the shop is known by another name
+//! than its own.
 //!
 //! ```text
 //! shop's body -> coding::decode -> body::RewritingBody(page's settings) -> coding::encode -> buyer
@@ -6,7 +7,8 @@
 //! ```
 //!
 //! Nothing here waits for a whole page: one frame goes out for every frame that comes in, so the buyer's pace is the
-//! shop's pace and memory is bounded by a frame. Visitors never come here.
+//! shop's pace and memory is bounded by a frame. Visitors come here for [`own_name`] alone, and where visitors type the
+//! shop's own name they never do.
 
 pub mod body;
 pub mod charset;

@@ -58,7 +58,7 @@ impl Name {
         let origin = &url[..Position::BeforePath];
         // A user name, a path or a query would be more than the origin.
         let plain = url.as_str().strip_prefix(origin) == Some("/") && url.username().is_empty() && !text.ends_with('/');
-        match url.host_str().filter(|_| plain && matches!(url.scheme(), "http" | "https")) {
+        match url.host_str().filter(|host| plain && !host.contains('*') && matches!(url.scheme(), "http" | "https")) {
             Some(host) => {
                 Ok(Name { secure: url.scheme() == "https", host: host.to_ascii_lowercase(), port: url.port() })
             }

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 pub use crate::config::Limits;
 
 use crate::config::Plans;
+use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
 use drain::Drain;
@@ -56,6 +57,7 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
 pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Running> {
     let plan = plans.load_full();
     let sessions = Store::in_memory(plan.session.most);
+    let entrance = Arc::new(Entrance::new());
     let sockets = accept::sockets(&plan.listen, inherited, BACKLOG)?;
     let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
     let drain = Arc::new(Drain::new());
@@ -63,7 +65,14 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Runnin
     let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
-        let (desk, thread) = worker::start(number, plans.clone(), sessions.clone(), live.clone(), drain.clone())?;
+        let shared = worker::Shared {
+            plans: plans.clone(),
+            sessions: sessions.clone(),
+            entrance: entrance.clone(),
+            live: live.clone(),
+            drain: drain.clone(),
+        };
+        let (desk, thread) = worker::start(number, shared)?;
         seats.push(desk);
         running.threads.push(thread);
     }

@@ -17,6 +17,7 @@ use super::drain::Drain;
 use crate::config::plan::Listener;
 use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
+use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::{Live, Pool};
 
@@ -85,21 +86,30 @@ impl Drop for Seat {
     }
 }
 
+/// What all workers share.
+pub(super) struct Shared {
+    pub(super) plans: Plans,
+    pub(super) sessions: Store,
+    pub(super) entrance: Arc<Entrance>,
+    pub(super) live: Arc<Live>,
+    pub(super) drain: Arc<Drain>,
+}
+
 /// What a worker's connections share.
 pub(super) struct Worker {
     plans: Plans,
     live: Arc<Live>,
-    sessions: Store,
     shop: RefCell<Rc<Shop>>,
     pub(super) drain: Arc<Drain>,
 }
 
 impl Worker {
-    fn new(plans: Plans, sessions: Store, live: Arc<Live>, drain: Arc<Drain>) -> Rc<Self> {
+    fn new(shared: Shared) -> Rc<Self> {
+        let Shared { plans, sessions, entrance, live, drain } = shared;
         let plan = plans.load_full();
         let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), live.clone());
-        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions: sessions.clone() }));
-        Rc::new(Worker { plans, live, sessions, shop, drain })
+        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions, entrance }));
+        Rc::new(Worker { plans, live, shop, drain })
     }
 
     /// The plan in force and a pool that fits it. Connections survive a reload that does not concern them.
@@ -113,25 +123,19 @@ impl Worker {
                 self.live.set_max(plan.pool.max_live);
                 Pool::new(plan.origin.clone(), plan.pool.clone(), self.live.clone())
             };
-            *shop = Rc::new(Shop { plan: plan.clone(), pool, sessions: self.sessions.clone() });
+            *shop = Rc::new(Shop { plan: plan.clone(), pool, ..(**shop).clone() });
         }
         shop.clone()
     }
 }
 
 /// Starts worker `number`.
-pub(super) fn start(
-    number: usize,
-    plans: Plans,
-    sessions: Store,
-    live: Arc<Live>,
-    drain: Arc<Drain>,
-) -> io::Result<(Desk, JoinHandle<()>)> {
+pub(super) fn start(number: usize, shared: Shared) -> io::Result<(Desk, JoinHandle<()>)> {
     let (arrivals, desk) = mpsc::unbounded_channel();
     let load = Arc::new(Load { open: AtomicUsize::new(0), empty: Notify::new() });
     let served = load.clone();
     let thread = super::on_thread(format!("worker-{number}"), move || async move {
-        serve(desk, Worker::new(plans, sessions, live, drain), served).await;
+        serve(desk, Worker::new(shared), served).await;
     })?;
     Ok((Desk { arrivals, load }, thread))
 }

@@ -2,10 +2,12 @@
 //!
 //! * [`id`]: the secret in the cookie, and the reference that people quote.
 //! * [`store`]: the sessions that are open.
+//! * [`entrance`]: how often somebody may try to begin one.
 //! * [`cookie`]: our one cookie.
 //! * [`seal`]: the shop's cookies, sealed while a session lasts.
 
 pub mod cookie;
+pub mod entrance;
 pub mod id;
 pub mod seal;
 pub mod store;

@@ -34,7 +34,7 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", form=None, **tables_of_shop):
+def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", form=None, public=None, **tables_of_shop):
     """django-oscar by its preset, with keys of [shop.sign_in], [shop.cart] or [shop.deny] over it; with keys of [shop]
     itself, another shop."""
     more = {"shop": {"preset": "django-oscar"}, "sign_in": {}, "cart": {}, "deny": {}, **tables_of_shop}
@@ -54,6 +54,8 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, way="page", form=None, *
         },
     }
     text = [f"listen = {toml(f'127.0.0.1:{listen}')}", "workers = 2"]
+    if public:
+        text.append(f"public = {toml(public.format(port=listen))}")
     for name, keys in tables.items():
         if keys:
             text += [f"\n[{name}]", *(f"{key} = {toml(value)}" for key, value in keys.items())]

@@ -12,11 +12,14 @@ BUYER = ("innkjop@kunde.example", "Hemmelig-123")
 class Shop(Process):
     """django-oscar as `tests/oscar` has it, seeded by `tests/run shop`."""
 
-    def __init__(self):
+    def __init__(self, host=None):
+        """With `host`, the shop serves under that name alone, and says so in absolute addresses and in its cookies."""
         port = free_port()
+        self.authority = f"{host}:{port}" if host else None
+        environment = {"SHOP_NAME": self.authority} if host else {}
         # Threads, because a single-request worker closes every connection and a reused one is the harder case.
         command = [WORK / "venv/bin/gunicorn", "-w1", "-kgthread", "--threads=4", f"-b127.0.0.1:{port}", "--access-logfile=-"]
-        super().__init__("oscar", [*command, "wsgi:application"], port, cwd=TESTS / "oscar", SHOP_DATA=str(DATA))
+        super().__init__("oscar", [*command, "wsgi:application"], port, cwd=TESTS / "oscar", SHOP_DATA=str(DATA), **environment)
 
     @staticmethod
     @contextlib.contextmanager

@@ -5,6 +5,8 @@
 #![allow(unreachable_pub, reason = "shared by test files, exported by none")]
 
 pub mod pages;
+pub mod tls;
+pub mod punchout;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -203,7 +205,11 @@ impl Wire {
 
     /// Whether the other side closes, and nothing more comes.
     pub fn is_closed(&mut self) -> bool {
-        matches!(self.fill(), Ok(0)) || self.stream.take_error().unwrap().is_some()
+        match self.fill() {
+            Ok(read) => read == 0,
+            // What it had not read when it closed makes of the end a reset.
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 
     pub fn finish_sending(&self) {

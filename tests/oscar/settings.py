@@ -1,4 +1,8 @@
-"""A django-oscar shop as its makers ship it. Its data (database, search index, static files) lie in $SHOP_DATA."""
+"""A django-oscar shop as its makers ship it. Its data (database, search index, static files) lie in $SHOP_DATA.
+
+With $SHOP_NAME (host and port) it insists on that name: others are refused, and it writes the name in its cookies and
+in the addresses of its files.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +14,10 @@ DATA = Path(os.environ["SHOP_DATA"])
 
 SECRET_KEY = "only-for-a-loopback-test-shop"
 DEBUG = False
-ALLOWED_HOSTS = ["*"]
+NAME = os.environ.get("SHOP_NAME", "")
+HOST = NAME.partition(":")[0]
+ALLOWED_HOSTS = [HOST] if HOST else ["*"]
+SESSION_COOKIE_DOMAIN = CSRF_COOKIE_DOMAIN = LANGUAGE_COOKIE_DOMAIN = HOST or None
 SITE_ID = 1
 INSTALLED_APPS = ["whitenoise.runserver_nostatic", *OSCAR_APPS, "sorl.thumbnail"]
 MIDDLEWARE = [
@@ -69,7 +76,7 @@ LANGUAGES = [("en-gb", "English"), ("nb", "Norsk"), ("de", "Deutsch")]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Europe/Oslo"
-STATIC_URL = "/static/"
+STATIC_URL = f"http://{NAME}/static/" if NAME else "/static/"
 STATIC_ROOT = DATA / "static"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA / "media"

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use http::HeaderValue;
 use url::Url;
 
 use super::Notes;
 use crate::config::file::File;
 use crate::config::tls::authorities;
+use crate::rewrite::own_name::Name;
 use crate::upstream::{Origin, Scheme, Trust};
 
 /// Where the shop is.
@@ -40,11 +40,13 @@ fn unix(path: &str, file: &File, notes: &mut Notes<'_>) -> Option<Origin> {
         notes.fault("shop.origin", format!("`unix:{path}` is no Unix socket: write it \"unix:/run/shop.sock\""));
         return None;
     }
-    let host = file.shop.host.iter().next().map(str::to_owned);
-    let host = notes.need("shop.host", host.as_ref(), "the shop's own name, such as \"shop.example\"")?;
-    let name = !host.contains(['/', '@', ' ', ',']) && HeaderValue::from_str(host).is_ok();
-    let name = Some(host).filter(|_| name).ok_or(format!("`{host}` is not a name such as \"shop.example\""));
-    notes.take("shop.host", name.and_then(|name| Origin::unix(path, name).map_err(|error| error.to_string())))
+    let Some(host) = file.shop.host.iter().next() else {
+        notes.fault("shop.host", "is missing: the shop's own name, such as \"shop.example\"; a Unix socket has none");
+        return None;
+    };
+    // What is no name is told of where all of them are read.
+    let name = Name::parse(host, false).ok()?;
+    notes.take("shop.host", Origin::unix(path, &name.authority()))
 }
 
 fn trust(file: &File, notes: &mut Notes<'_>) -> Option<Trust> {

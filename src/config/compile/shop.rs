@@ -58,7 +58,8 @@ fn names(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Vec<Nam
     for (n, text) in host.iter().enumerate() {
         names.extend(notes.take(&indexed("shop.host", host, n), Name::parse(text, secure)));
     }
-    if !names.is_empty() && file.public.is_none() {
+    let has_no_name = file.shop.origin.as_deref().is_some_and(|origin| origin.starts_with("unix:"));
+    if !names.is_empty() && file.public.is_none() && !has_no_name {
         notes.warn("shop.host", "without `public` changes no name: Host is passed on as the visitor typed it");
     }
     names

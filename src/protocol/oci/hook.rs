@@ -262,8 +262,9 @@ fn parse_web_url(text: &str) -> Result<Url, HookRefusal> {
     if authority.contains('@') {
         return Err(HookRefusal::Userinfo);
     }
-    if authority.is_empty() {
-        // `https:///acme.example` is repaired by browsers and rejected by others.
+    if authority.is_empty() || authority.contains('%') {
+        // `https:///acme.example` is repaired by browsers and rejected by others; an escape in a host is decoded by
+        // browsers and looked up as it stands by others.
         return Err(HookRefusal::NotUrl);
     }
     let url = Url::parse(text).map_err(|_| HookRefusal::NotUrl)?;

@@ -85,6 +85,7 @@ fn hostile_hooks() {
         ("https://x;sandbox.acme.example/", NotUrl),
         ("https://x,y.acme.example/", NotUrl),
         ("https://evil.com%2f.acme.example/", NotUrl),
+        ("https://s%72m.acme.example/", NotUrl),
         ("https://evil.com%00.acme.example/", NotUrl),
         ("https://[2001:db8::2]/", OriginNotListed),
         ("https://0x7f.1/", OriginNotListed),

@@ -1,0 +1,359 @@
+//! What an attacker would try, over real sockets: hostile catalog calls, hostile article names, borrowed and forged
+//! sessions, ways round what is denied.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod common;
+
+use common::punchout::{HOOK, PASSWORD, Punchout, cookie_field, encoded, text};
+use common::{Answer, Wire};
+use punchout_proxy::protocol::oci::parse_back::forms;
+
+/// Every way out of text, attribute, script, comment and header that we know.
+const HOSTILE: [&str; 8] = [
+    "\"><script>evil()</script>",
+    "'><img src=x onerror=evil()>",
+    "</form><form action=https://evil.example>",
+    "--><svg onload=evil()>",
+    "</script><script>evil()//",
+    "x\r\nSet-Cookie: evil=1\r\nX-Evil: 1",
+    "&lt;script&gt;evil()&quot;",
+    "\u{2028}evil()\u{0}",
+];
+
+/// Nothing of an attacker's became an element, an attribute or a header.
+fn is_clean(answer: &Answer, what: &str) {
+    let head = format!("{:?}", answer.head.fields);
+    assert!(answer.head.fields.iter().all(|(name, _)| !name.contains("evil")), "{what}: {head}");
+    assert!(answer.head.all("set-cookie").iter().all(|line| !line.starts_with("evil")), "{what}: {head}");
+    let body = text(answer);
+    for raw in ["<script>evil", "<img src=x", "<svg onload", "<form action=https://evil"] {
+        assert!(!body.contains(raw), "{what}: {body}");
+    }
+}
+
+fn parameters<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let usual = [("HOOK_URL", HOOK), ("USERNAME", "acme"), ("PASSWORD", PASSWORD)];
+    let kept = usual.into_iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
+    kept.chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn hostile_hooks_begin_no_session_and_are_not_shown() {
+    let p = Punchout::start(|plan| plan.entry.rate = 10_000);
+    for hook in [
+        "javascript:alert(1)",
+        "JavaScript://srm.acme.example/%0aalert(1)",
+        "data:text/html,<script>evil()</script>",
+        "//srm.acme.example/",
+        "https:srm.acme.example",
+        "https:///srm.acme.example",
+        "https://srm.acme.example@evil.example/",
+        "https://user:pw@srm.acme.example/",
+        "https://evil.example\\@srm.acme.example/",
+        "https://evil.example#.acme.example",
+        "https://evil.example?.acme.example",
+        "https://evil.example/.acme.example",
+        "https://srm.acme.example.evil.example/",
+        "https://evilacme.example/",
+        "https://acme.example/",
+        "https://srm.acme.example:8443/",
+        "http://srm.acme.example/",
+        "https://srm.acme.example./",
+        "https://srm.аcme.example/",
+        "https://xn--srm-acme.example/",
+        "https://evil.example%2f.acme.example/",
+        "https://evil.example%00.acme.example/",
+        "https://s%72m.acme.example/",
+        "https://srm.acme.example\t.evil.example/",
+        "https://srm.acme.example/\r\nX-Evil: 1",
+        "https://x;script-src *.acme.example/",
+        "SAPEVENT:POST",
+        "https%253A%252F%252Fevil.example/",
+    ] {
+        for answer in [
+            p.call(&parameters(&[("HOOK_URL", hook)]), ""),
+            p.ask("GET", &format!("/?HOOK_URL={}&USERNAME=acme&PASSWORD={}", encoded(hook), encoded(PASSWORD)), ""),
+        ] {
+            assert_eq!(answer.head.status(), 403, "{hook:?}: {}", text(&answer));
+            assert!(answer.head.get("set-cookie").is_none() && answer.head.get("location").is_none(), "{hook:?}");
+            assert!(text(&answer).contains("PO-HOOK-REFUSED"), "{hook:?}");
+            assert!(!text(&answer).contains("evil.example"), "{hook:?}");
+            is_clean(&answer, hook);
+        }
+    }
+    assert_eq!(p.shop.seen(), 0, "the shop heard of none of them");
+}
+
+#[test]
+fn no_parameter_of_a_call_becomes_markup_or_a_header() {
+    let p = Punchout::start(|plan| (plan.entry.rate, plan.entry.buyer_rate) = (10_000, 10_000));
+    let names = [
+        "USERNAME",
+        "PASSWORD",
+        "FUNCTION",
+        "PRODUCTID",
+        "QUANTITY",
+        "SEARCHSTRING",
+        "~TARGET",
+        "returntarget",
+        "~OkCode",
+        "~CALLER",
+        "OCICANCEL",
+        "OCI_VERSION",
+        "http_content_charset",
+        "sap-language",
+        "LANGUAGE",
+        "NEW_ITEM-VENDOR",
+        "other",
+    ];
+    for name in names {
+        // The worst ones, each alone: what one parameter does another does not change.
+        for hostile in [HOSTILE[0], HOSTILE[2], HOSTILE[5]] {
+            let answer = p.call(&parameters(&[(name, hostile)]), "");
+            is_clean(&answer, name);
+            if answer.head.status() != 303 {
+                continue;
+            }
+            assert_eq!(answer.head.get("location"), Some("/"), "{name}");
+            for target in ["/cart", "/checkout", "/_punchout/return"] {
+                let page = p.ask("GET", target, &cookie_field(&answer));
+                is_clean(&page, &format!("{name} on {target}"));
+                assert!(!text(&page).contains("evil.example\""), "{name} on {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hook_with_markup_in_its_path_stays_an_address() {
+    let p = Punchout::start(|_| {});
+    let hook = "https://srm.acme.example/a\"><script>evil()</script>?b='c'&lt;d;form-action*";
+    let cookie = p.enter(&[("HOOK_URL", hook)], "");
+    let page = p.ask("GET", "/cart", &cookie);
+    is_clean(&page, "the cart page");
+    let forms = forms(&text(&page)).unwrap();
+    assert!(forms.iter().any(|form| form.attribute("action") == hook), "{}", text(&page));
+    for policy in page.head.all("content-security-policy") {
+        assert!(!policy.contains("evil") && !policy.contains("form-action*"), "{policy}");
+    }
+}
+
+#[test]
+fn an_article_name_is_text_wherever_it_goes() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    for hostile in HOSTILE {
+        // As a shop that escapes prints it; where it does not, the markup is the shop's own and stays on its page.
+        let name = format!("Drill {hostile}").replace(['\r', '\n', '\0'], " ");
+        let printed = name.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        *p.article.lock().unwrap() = printed;
+        for target in ["/cart", "/_punchout/return"] {
+            let page = p.ask("GET", target, &cookie);
+            is_clean(&page, &format!("{name} on {target}"));
+            let forms = forms(&text(&page)).unwrap();
+            let form = forms.iter().find(|form| form.attribute("action") == HOOK);
+            let form = form.unwrap_or_else(|| panic!("{name} on {target}: {}", text(&page)));
+            let description = form.input("NEW_ITEM-DESCRIPTION[1]").unwrap();
+            assert!(description.starts_with("Drill "), "{description}");
+            let names: Vec<_> = form.inputs.iter().map(|(name, _)| name.as_str()).collect();
+            assert!(names.iter().all(|name| name.starts_with("NEW_ITEM-") || name.starts_with('~')), "{names:?}");
+        }
+    }
+}
+
+#[test]
+fn a_session_id_that_a_request_brings_is_never_the_sessions() {
+    let p = Punchout::start(|_| {});
+    let planted = "punchout=AAAAAAAAAAAAAAAAAAAAAA";
+    let answer = p.call(&parameters(&[]), &format!("Cookie: {planted}; sid=planted\r\n"));
+    assert_eq!(answer.head.status(), 303);
+    let given = cookie_field(&answer);
+    assert!(!given.contains(planted) && !given.contains("planted"), "{given}");
+    assert_eq!(p.ask("GET", "/page", &format!("Cookie: {planted}\r\n")).head.status(), 410, "nobody has that session");
+    let seen = p.shop.seen.lock().unwrap();
+    assert!(seen.iter().all(|head| !format!("{head:?}").contains("planted")), "the shop never saw a planted cookie");
+}
+
+#[test]
+fn a_call_that_is_sent_again_begins_anew_and_the_first_session_is_over() {
+    let p = Punchout::start(|_| {});
+    let first = p.enter(&[], "");
+    assert_eq!(p.ask("GET", "/page", &first).head.status(), 200);
+    let second = p.enter(&[], &first);
+    assert_ne!(first, second);
+    assert_eq!(p.ask("GET", "/page", &first).head.status(), 410);
+    assert_eq!(p.ask("GET", "/page", &second).head.status(), 200);
+}
+
+#[test]
+fn another_site_cannot_send_a_cart_on_its_way() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    for site in ["cross-site", "same-site", "evil"] {
+        let answer =
+            p.ask("POST", "/_punchout/return", &format!("{cookie}Sec-Fetch-Site: {site}\r\nContent-Length: 0\r\n"));
+        assert_eq!(answer.head.status(), 403, "{site}");
+        assert!(text(&answer).contains("PO-CROSS-SITE") && !text(&answer).contains("NEW_ITEM"), "{site}");
+    }
+    let without = p.ask("POST", "/_punchout/return", "Content-Length: 0\r\n");
+    assert_eq!(without.head.status(), 410);
+    let twice = format!("{cookie}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n");
+    assert_ne!(p.ask("POST", "/_punchout/return", &twice).head.status(), 200, "which of two it is, is not guessed");
+    for method in ["PUT", "DELETE", "OPTIONS"] {
+        assert_eq!(p.ask(method, "/_punchout/return", &format!("{cookie}Content-Length: 0\r\n")).head.status(), 405);
+    }
+    assert_eq!(p.ask("GET", "/_punchout/return", &cookie).head.status(), 200, "the buyer can");
+}
+
+#[test]
+fn a_cookie_of_the_other_scheme_is_worth_nothing() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let id = cookie.split("punchout=").nth(1).unwrap().split([';', '\r']).next().unwrap();
+    let answer = p.ask("GET", "/page", &format!("Cookie: __Host-punchout={id}\r\n"));
+    assert_eq!(answer.head.status(), 200);
+    assert_eq!(p.shop.last().get("accept-encoding"), None, "a visitor's request, passed on as it came");
+    for spoof in ["X-Forwarded-Proto: https\r\n", "Forwarded: proto=https\r\n", "X-Forwarded-Ssl: on\r\n"] {
+        p.ask("GET", "/page", &format!("{spoof}{cookie}"));
+        let head = p.shop.last();
+        assert_eq!(head.get("x-forwarded-proto"), Some("http"), "{spoof}");
+        assert_eq!(head.get("forwarded"), None, "{spoof}");
+    }
+}
+
+#[test]
+fn the_shop_is_told_who_asks_by_us_alone() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let spoof = "X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 1\r\nX_Forwarded_For: 203.0.113.2\r\n\
+                 X-Real-IP: 203.0.113.3\r\nForwarded: for=203.0.113.4;host=evil.example\r\nConnection: X-Forwarded-For, Cookie\r\n";
+    for cookies in ["", cookie.as_str()] {
+        p.ask("GET", "/page", &format!("{spoof}{cookies}"));
+        let head = p.shop.last();
+        let shown = format!("{head:?}");
+        assert_eq!(head.all("x-forwarded-for"), ["127.0.0.1"], "{shown}");
+        let told: Vec<u8> = head.fields.iter().flat_map(|(_, value)| [value, b"\n".as_slice()].concat()).collect();
+        let told = String::from_utf8_lossy(&told);
+        assert!(!told.contains("203.0.113.") && !told.contains("evil"), "{shown}");
+        assert!(!shown.contains("punchout="), "our cookie stays with us: {shown}");
+    }
+}
+
+#[test]
+fn no_spelling_of_a_denied_address_and_no_override_reaches_the_shop() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let before = p.targets().len();
+    for target in [
+        "/checkout",
+        "/checkout/",
+        "/checkout/x?y",
+        "/%63heckout/",
+        "/%2563heckout/",
+        "//checkout/",
+        "/./checkout",
+        "/x/../checkout/",
+        "/x/%2e%2e/checkout",
+        "/x/%2e%2e%2fcheckout",
+        "/x%2f..%2fcheckout",
+        "/CheckOut/",
+        "/checkout;jsessionid=1",
+        "/checkout%3bx",
+        "/checkout%20",
+        "/checkout%00",
+        "/checkout%09",
+        "/checkout%0a",
+        "/x\\..\\checkout",
+        "/checkout/../checkout/x",
+        "/checkout/..;/x",
+        "/checkout/%2e%2e/x",
+        "/logout",
+        "http://shop.example/checkout",
+        "http://evil.example/checkout",
+    ] {
+        for method in ["GET", "POST", "HEAD", "PUT"] {
+            let mut wire = p.proxy.connect();
+            let Ok(answer) = wire.ask(method, target, &format!("{cookie}Content-Length: 0\r\n")) else { continue };
+            assert_ne!(answer.head.status(), 200, "{method} {target}: {}", text(&answer));
+        }
+    }
+    assert_eq!(p.targets()[before..], [] as [String; 0], "none reached the shop");
+    for name in ["X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-Original-URI", "X_Original_URL"] {
+        let answer = p.ask("GET", "/page", &format!("{cookie}{name}: /checkout\r\n"));
+        assert_eq!(answer.head.status(), 200);
+        assert!(!format!("{:?}", p.shop.last()).to_ascii_lowercase().contains("/checkout"), "{name}");
+    }
+}
+
+#[test]
+fn a_second_request_cannot_be_hidden_in_a_first() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let hidden = "GET /checkout/hidden HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+    let before = p.targets().len();
+    let length = hidden.len() + 5;
+    for framing in [
+        format!("Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n"),
+        format!("Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n"),
+        format!("Content-Length: 5\r\nContent-Length: {length}\r\n"),
+        format!("Content-Length: 5, {length}\r\n"),
+        "Content-Length: +5\r\n".to_owned(),
+        "Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n".to_owned(),
+        "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n".to_owned(),
+        "Transfer-Encoding: chunked, identity\r\n".to_owned(),
+        "Transfer_Encoding: chunked\r\nContent-Length: 5\r\n".to_owned(),
+        "X: y\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n".to_owned(),
+        "Content-Length: 5\r\nConnection: Content-Length\r\n".to_owned(),
+    ] {
+        for cookies in ["", cookie.as_str()] {
+            let mut wire = p.proxy.connect();
+            // The proxy may close before it has read all: that is an answer too.
+            let request =
+                format!("POST /page HTTP/1.1\r\nHost: shop.example\r\n{cookies}{framing}\r\n0\r\n\r\n{hidden}");
+            let _ = wire.send(request);
+            wire.finish_sending();
+            let answers = String::from_utf8_lossy(&read_all(&mut wire)).into_owned();
+            assert!(!answers.contains("GET /checkout/hidden") || cookies.is_empty(), "{framing}: {answers}");
+        }
+    }
+    // Without a cookie what follows is a visitor's own next request, and may go anywhere; with it, never there.
+    let seen = p.shop.seen.lock().unwrap();
+    for head in seen.iter().skip(before) {
+        let framed = head.get("transfer-encoding").is_some() as usize + head.all("content-length").len();
+        assert!(framed <= 1, "the shop is told one length: {head:?}");
+    }
+}
+
+fn read_all(wire: &mut Wire) -> Vec<u8> {
+    wire.rest().unwrap_or_default()
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_costs_nothing_more() {
+    let p = Punchout::start(|plan| plan.entry.rate = 10_000);
+    let cookie = p.enter(&[], "");
+    let long = "x".repeat(60_000);
+    let answer = p.call(&parameters(&[("other", &"y".repeat(70_000))]), "");
+    assert_eq!(answer.head.status(), 413);
+    let many: Vec<(String, String)> = (0..2_000).map(|n| (format!("p{n}"), "1".to_owned())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(p.call(&parameters(&many), "").head.status(), 413);
+    assert_eq!(p.call(&parameters(&[("HOOK_URL", &format!("{HOOK}{long}"))]), "").head.status() / 100, 4);
+    for more in [
+        format!("X-Long: {long}{long}\r\n{cookie}"),
+        format!("{}{cookie}", (0..500).map(|n| format!("X-{n}: y\r\n")).collect::<String>()),
+        format!("Cookie: {long}{long}\r\n"),
+    ] {
+        let mut wire = p.proxy.connect();
+        let status = wire.ask("GET", "/page", &more).map(|answer| answer.head.status());
+        // Closed without a word, or refused; never served.
+        assert!(status.as_ref().map_or(true, |status| (400..=431).contains(status)), "{status:?}");
+    }
+    let target = format!("/{}", "a/".repeat(25_000));
+    let answer = p.proxy.connect().ask("GET", &target, &cookie);
+    assert!(
+        answer.is_ok_and(|answer| [200, 414, 431].contains(&answer.head.status())),
+        "a long path is judged in time"
+    );
+    assert_eq!(p.ask("GET", "/page", &cookie).head.status(), 200);
+}

@@ -1,0 +1,149 @@
+//! A shop to punch out to whose cart the test writes, the proxy before it, and a buyer's raw calls.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use punchout_proxy::config::{self, Plan};
+use punchout_proxy::server;
+
+use super::{Answer, Head, Keep, Proxy, Shop, Wire, ok};
+
+pub const PASSWORD: &str = "et langt passord";
+pub const HOOK: &str = "https://srm.acme.example/oci?session=1";
+
+pub struct Punchout {
+    pub shop: Shop,
+    pub proxy: Proxy,
+    /// The name of the one article in the cart, as HTML.
+    pub article: Arc<Mutex<String>>,
+}
+
+impl Punchout {
+    /// One worker before a shop; `change` may say otherwise.
+    pub fn start(change: impl FnOnce(&mut Plan)) -> Self {
+        let article: Arc<Mutex<String>> = Arc::new(Mutex::new("Drill".to_owned()));
+        let shown = article.clone();
+        let shop = Shop::start(move |wire, head| {
+            // Let go of at once: a slow answer must not hold up the shop.
+            let article = shown.lock().unwrap().clone();
+            serve(wire, head, &article)
+        });
+        let hash = config::credentials::hash(PASSWORD);
+        let text = format!(
+            r#"
+listen = "127.0.0.1:0"
+workers = 1
+[shop]
+origin = "http://{}"
+[shop.sign_in]
+page = "/login"
+form = "form"
+fields = {{ user = "{{username}}", pass = "{{password}}" }}
+success = {{ element = "a[href='/logout']" }}
+[shop.cart]
+page = "/cart"
+line = "tr.line"
+name = "td.name"
+sku = "td.sku"
+quantity = "td.quantity"
+price = "td.price"
+currency = "NOK"
+checkout = ["a.checkout"]
+[shop.deny]
+paths = ["/checkout/**", "/logout"]
+[entry]
+paths = ["/oci"]
+[[buyer]]
+name = "acme"
+password_hash = "{hash}"
+hooks = ["https://*.acme.example"]
+accounts = [{{ username = "shopper", password = "x" }}]
+default_unit = "PCE"
+"#,
+            shop.address
+        );
+        let outcome = config::read(&text, Path::new("."));
+        let mut plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
+        change(&mut plan);
+        let plans = Arc::new(ArcSwap::from_pointee(plan));
+        let running = server::run(&plans).unwrap();
+        Punchout { shop, proxy: Proxy { address: running.addresses()[0], plans, running }, article }
+    }
+
+    /// A catalog call by POST with these parameters.
+    pub fn call(&self, parameters: &[(&str, &str)], more: &str) -> Answer {
+        let form = parameters.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let form = form.collect::<Vec<_>>().join("&");
+        let mut wire = self.proxy.connect();
+        wire.send(format!(
+            "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\n{more}Content-Length: {}\r\n\r\n{form}",
+            form.len()
+        ))
+        .unwrap();
+        wire.answer("POST").unwrap()
+    }
+
+    /// A session's cookies, as a Cookie field with its line end.
+    pub fn enter(&self, parameters: &[(&str, &str)], more: &str) -> String {
+        let usual = [("USERNAME", "acme"), ("PASSWORD", PASSWORD)];
+        let hook = [("HOOK_URL", HOOK)];
+        let hook = if parameters.iter().any(|(name, _)| *name == "HOOK_URL") { &hook[..0] } else { &hook[..] };
+        let answer = self.call(&[&usual, hook, parameters].concat(), more);
+        assert_eq!(answer.head.status(), 303, "{}", String::from_utf8_lossy(&answer.body));
+        cookie_field(&answer)
+    }
+
+    pub fn ask(&self, method: &str, target: &str, more: &str) -> Answer {
+        self.proxy.connect().ask(method, target, more).unwrap()
+    }
+
+    /// What the shop was asked for, but for signing in.
+    pub fn targets(&self) -> Vec<String> {
+        let seen = self.shop.seen.lock().unwrap();
+        seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
+    }
+}
+
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// What the browser sends back of an answer's cookies.
+pub fn cookie_field(answer: &Answer) -> String {
+    let pairs: Vec<_> = answer.head.all("set-cookie").iter().map(|line| line.split(';').next().unwrap()).collect();
+    format!("Cookie: {}\r\n", pairs.join("; "))
+}
+
+pub fn text(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
+    let (body, _) = wire.body(head, false)?;
+    let page = |html: String| {
+        let length = html.len();
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{html}")
+    };
+    let path = head.target().split('?').next().unwrap_or_default();
+    match (head.method(), path) {
+        ("GET", "/login") => wire.send(page("<form method=post><input name=user><input name=pass></form>".into()))?,
+        ("POST", "/login") => {
+            let html = page("<a href='/logout'>bye</a>".into());
+            wire.send(html.replacen("\r\n", "\r\nSet-Cookie: sid=s1; Path=/; HttpOnly\r\n", 1))?;
+        }
+        (_, "/cart") => wire.send(page(format!(
+            "<html><body><table><tr class=line><td class=name>{article}</td><td class=sku>A-1</td><td class=quantity>2</td>\
+             <td class=price>12,50</td></tr></table><a class=checkout href='/checkout'>Checkout</a></body></html>"
+        )))?,
+        (_, "/large") => {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 20971520\r\n\r\n")?;
+            for _ in 0..320 {
+                wire.send([b'x'; 64 << 10])?;
+            }
+        }
+        _ => wire.send(ok([head.method().as_bytes(), b" ", head.target().as_bytes(), b" ", &body].concat()))?,
+    }
+    Ok(true)
+}

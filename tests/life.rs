@@ -1,0 +1,366 @@
+//! The program itself, under load: reloaded, given another certificate, restarted and stopped. No request may fail.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use common::tls::Client;
+use common::{PATIENCE, Shop, Wire, eventually, ok};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_punchout-proxy");
+
+/// A folder of a test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("punchout-proxy-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        // As an editor does: the proxy never sees half a file.
+        fs::write(self.at("new"), text).unwrap();
+        fs::rename(self.at("new"), self.at(name)).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn configuration(listen: SocketAddr, shop: SocketAddr, top: &str) -> String {
+    format!("listen = \"{listen}\"\n{top}\n[shop]\norigin = \"http://{shop}\"\npreset = \"django-oscar\"\n")
+}
+
+/// A free port on loopback.
+fn any() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+/// The program as systemd would start it.
+struct Running {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    systemd: UnixDatagram,
+}
+
+impl Running {
+    fn start(folder: &Folder, name: &str, socket: Option<&TcpListener>) -> Self {
+        let notify = folder.at(&format!("{name}.notify"));
+        let systemd = UnixDatagram::bind(&notify).unwrap();
+        systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+        // Descriptor 3 is where a socket that systemd listens on stands.
+        let script = "if [ -n \"$SOCKET\" ]; then exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; fi; exec \"$0\" \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, PROGRAM, "run", "--config"]).arg(folder.at("proxy.toml"));
+        command.arg("--pid-file").arg(folder.at(&format!("{name}.pid")));
+        command.env("NOTIFY_SOCKET", &notify).stderr(Stdio::piped());
+        match socket {
+            Some(socket) => {
+                command.env("SOCKET", "1").stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())));
+            }
+            None => {
+                command.stdin(Stdio::null());
+            }
+        }
+        let mut child = command.spawn().unwrap();
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line)));
+        let running = Running { child, log, systemd };
+        assert_eq!(running.told(), ["READY=1"], "{:?}", running.log.lock().unwrap());
+        running
+    }
+
+    /// What systemd is told next.
+    fn told(&self) -> Vec<String> {
+        let mut message = [0; 512];
+        let length = self.systemd.recv(&mut message).unwrap_or(0);
+        String::from_utf8_lossy(&message[..length]).lines().map(str::to_owned).collect()
+    }
+
+    fn kill(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn logs(&self, part: &str) {
+        eventually(&format!("`{part}` in the log"), || self.log.lock().unwrap().iter().any(|line| line.contains(part)));
+    }
+
+    /// Where it listens, if the configuration says port 0.
+    fn address(&self) -> SocketAddr {
+        self.logs("serving");
+        let log = self.log.lock().unwrap();
+        let line = log.iter().find_map(|line| line.split_once("address=")).unwrap().1;
+        line.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    fn stop(mut self) {
+        self.kill("-TERM");
+        assert_eq!(self.told(), ["STOPPING=1"]);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn reload(folder: &Folder, name: &str) -> Option<i32> {
+    let mut command = Command::new(PROGRAM);
+    command.args(["reload", "--config"]).arg(folder.at("proxy.toml"));
+    command.arg("--pid-file").arg(folder.at(&format!("{name}.pid"))).env_remove("MAINPID").stderr(Stdio::null());
+    command.status().unwrap().code()
+}
+
+/// Clients that ask without a pause, each answer checked.
+struct Load {
+    stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    clients: Vec<JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    fn on(address: SocketAddr) -> Self {
+        let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let clients = (0..4).map(|number| {
+            let (stop, asked) = (stop.clone(), asked.clone());
+            std::thread::spawn(move || {
+                let mut failed = Vec::new();
+                while !stop.load(Ordering::Acquire) {
+                    let mut wire = Wire::connect(address);
+                    // Some connections are used once, some for long.
+                    for _ in 0..[1, 3, 50, 100_000][number] {
+                        let closed = match wire.ask("GET", "/page", "") {
+                            Ok(answer) if answer.head.status() == 200 && answer.body == b"page" => {
+                                asked.fetch_add(1, Ordering::AcqRel);
+                                answer.head.get("connection") == Some("close")
+                            }
+                            other => {
+                                failed.push(format!("client {number}: {other:?}"));
+                                true
+                            }
+                        };
+                        if closed || stop.load(Ordering::Acquire) {
+                            break;
+                        }
+                    }
+                }
+                failed
+            })
+        });
+        Load { clients: clients.collect(), stop, asked }
+    }
+
+    fn goes_on(&self) {
+        let before = self.asked.load(Ordering::Acquire);
+        eventually("requests go on", || self.asked.load(Ordering::Acquire) > before + 100);
+    }
+
+    fn end(self) -> (usize, Vec<String>) {
+        self.stop.store(true, Ordering::Release);
+        let failed = self.clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        (self.asked.load(Ordering::Acquire), failed)
+    }
+}
+
+fn shop() -> Shop {
+    Shop::start(|wire, _| {
+        wire.send(ok("page"))?;
+        Ok(true)
+    })
+}
+
+#[test]
+fn a_reload_under_load_fails_no_request_and_a_broken_file_changes_nothing() {
+    let (shop, folder, listen) = (shop(), Folder::new("reload"), any());
+    folder.write("proxy.toml", configuration(listen, shop.address, ""));
+    let running = Running::start(&folder, "one", None);
+    let address = running.address();
+    let load = Load::on(address);
+    for number in 0..10 {
+        load.goes_on();
+        // Each second one opens another pool of connections to the shop.
+        let limits = format!("[limits]\nshop_connections = {}\n", 50 + number / 2);
+        let text = configuration(listen, shop.address, &format!("contact = \"c{number}@shop.example\""));
+        folder.write("proxy.toml", text + &limits);
+        assert_eq!(reload(&folder, "one"), Some(0));
+        let reloading = running.told();
+        assert_eq!(reloading[0], "RELOADING=1");
+        assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
+        assert_eq!(running.told(), ["READY=1"]);
+    }
+    let refused = Wire::connect(address).ask("GET", "/_punchout/none", "").unwrap();
+    assert!(String::from_utf8_lossy(&refused.body).contains("c9@shop.example"), "the last plan is in force");
+
+    folder.write("proxy.toml", configuration(listen, shop.address, "contact = 3\nlisen = \"x\""));
+    assert_eq!(reload(&folder, "one"), Some(78), "`reload` looks first and tells nobody");
+    running.kill("-HUP");
+    running.logs("proxy.toml:2:11: contact");
+    running.logs("proxy.toml:3:1: lisen");
+    running.logs("the old configuration stays");
+    assert_eq!((running.told().len(), running.told()), (2, vec!["READY=1".to_owned()]));
+    let refused = Wire::connect(address).ask("GET", "/_punchout/none", "").unwrap();
+    assert!(String::from_utf8_lossy(&refused.body).contains("c9@shop.example"), "the old plan stays");
+
+    folder.write("proxy.toml", configuration("127.0.0.1:1".parse().unwrap(), shop.address, "workers = 7"));
+    running.kill("-HUP");
+    running.logs("`listen` was changed");
+    running.logs("`workers` was changed");
+    assert_eq!((running.told().len(), running.told()), (2, vec!["READY=1".to_owned()]));
+    load.goes_on();
+    let (asked, failed) = load.end();
+    assert_eq!(failed, [""; 0], "of {asked} requests");
+    running.stop();
+    assert!(!folder.at("one.pid").exists());
+    assert_eq!(reload(&folder, "one"), Some(1), "nobody runs");
+}
+
+#[test]
+fn stopping_under_load_answers_every_request_that_was_taken() {
+    let (shop, folder, listen) = (shop(), Folder::new("stop"), any());
+    folder.write("proxy.toml", configuration(listen, shop.address, ""));
+    let running = Running::start(&folder, "one", None);
+    let address = running.address();
+    let stopping = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..8)
+        .map(|number| {
+            let mut wire = Wire::connect(address);
+            let stopping = stopping.clone();
+            std::thread::spawn(move || {
+                let mut asked = 0;
+                loop {
+                    let answer = wire.ask("GET", "/page", "").map_err(|error| format!("{number}: {error}"))?;
+                    asked += 1;
+                    if answer.head.get("connection") == Some("close") {
+                        assert!(stopping.load(Ordering::Acquire));
+                        return Ok::<_, String>(asked);
+                    }
+                    // Half of them rest a little between two requests, as browsers do.
+                    std::thread::sleep(Duration::from_millis(number % 2 * 20));
+                }
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    stopping.store(true, Ordering::Release);
+    running.stop();
+    for client in clients {
+        let asked = client.join().unwrap().unwrap();
+        assert!(asked > 2);
+    }
+}
+
+#[test]
+fn a_restart_on_a_socket_of_systemd_under_load_fails_no_request() {
+    let (shop, folder) = (shop(), Folder::new("restart"));
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = socket.local_addr().unwrap();
+    folder.write("proxy.toml", configuration(listen, shop.address, ""));
+    let first = Running::start(&folder, "one", Some(&socket));
+    let load = Load::on(listen);
+    load.goes_on();
+    first.stop();
+    let second = Running::start(&folder, "two", Some(&socket));
+    load.goes_on();
+    let (asked, failed) = load.end();
+    assert_eq!(failed, [""; 0], "of {asked} requests");
+    second.stop();
+}
+
+#[test]
+fn a_socket_that_no_listener_asked_for_is_told() {
+    let (shop, folder) = (shop(), Folder::new("stray"));
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    folder.write("proxy.toml", configuration(any(), shop.address, ""));
+    let script = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script, PROGRAM, "run", "--config"])
+        .arg(folder.at("proxy.toml"))
+        .stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains(&format!("{} was handed to us", socket.local_addr().unwrap())), "{said}");
+}
+
+#[test]
+fn another_certificate_under_load_fails_no_handshake_and_no_request() {
+    let (shop, folder, listen) = (shop(), Folder::new("certificate"), any());
+    let pairs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls");
+    let hold = |name: &str| {
+        for extension in ["pem", "key"] {
+            folder.write(&format!("tls.{extension}"), fs::read(pairs.join(format!("{name}.{extension}"))).unwrap());
+        }
+    };
+    hold("shop");
+    let text = format!(
+        "listen_tls = \"{listen}\"\n[[tls]]\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n\
+         [shop]\norigin = \"http://{}\"\npreset = \"django-oscar\"\n",
+        shop.address
+    );
+    folder.write("proxy.toml", text);
+    let running = Running::start(&folder, "one", None);
+    let address = running.address();
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let clients: Vec<_> = [1, 5, 100_000]
+        .into_iter()
+        .map(|requests| {
+            let (stop, seen) = (stop.clone(), seen.clone());
+            std::thread::spawn(move || {
+                let mut asked = 0;
+                while !stop.load(Ordering::Acquire) {
+                    // What fails here panics, and the test with it.
+                    let mut client = Client::connect(address, "localhost");
+                    let certificate = client.certificate().to_vec();
+                    seen.lock().unwrap().push(certificate);
+                    for _ in 0..requests {
+                        assert!(client.ask("").starts_with("HTTP/1.1 200"));
+                        asked += 1;
+                        if stop.load(Ordering::Acquire) {
+                            break;
+                        }
+                    }
+                }
+                asked
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(200));
+    hold("other");
+    running.logs("new certificates are in force");
+    folder.write("tls.key", "no key");
+    running.logs("new certificates cannot be used, the old ones stay");
+    std::thread::sleep(Duration::from_millis(200));
+    stop.store(true, Ordering::Release);
+    let asked: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    assert!(asked > 100, "{asked}");
+    let mut seen = seen.lock().unwrap().clone();
+    seen.dedup();
+    assert_eq!(seen.len(), 2, "first one, then the other, and no way back");
+    running.stop();
+}
