@@ -106,6 +106,24 @@ pub mod code {
     pub const PRICE_DERIVED: &str = "PO-PRICE-DERIVED";
     /// Printed unit price times quantity is not the printed line total, beyond what rounding explains.
     pub const TOTAL_MISMATCH: &str = "PO-TOTAL-MISMATCH";
+    /// A tax rate is missing or cannot be read, and prices are gross.
+    pub const TAX_UNKNOWN: &str = "PO-TAX-UNKNOWN";
+    /// The net price was worked out from the gross price and the tax rate.
+    pub const PRICE_NET: &str = "PO-PRICE-NET";
+    /// A discount that the shop shows apart was taken off the price.
+    pub const DISCOUNT_FOLDED: &str = "PO-DISCOUNT-FOLDED";
+    /// A discount is larger than what it is taken off.
+    pub const DISCOUNT_TOO_LARGE: &str = "PO-DISCOUNT-TOO-LARGE";
+    /// A cost beside the lines (freight, a fee) became a line of its own.
+    pub const CHARGE_LINE: &str = "PO-CHARGE-LINE";
+    /// A cost beside the lines was left out, as configured.
+    pub const CHARGE_IGNORED: &str = "PO-CHARGE-IGNORED";
+    /// A cost beside the lines that must not be there, as configured.
+    pub const CHARGE_REFUSED: &str = "PO-CHARGE-REFUSED";
+    /// What is returned does not come to the cart's printed total.
+    pub const SUM_MISMATCH: &str = "PO-SUM-MISMATCH";
+    /// The cart's printed total was not found on the page.
+    pub const SUM_MISSING: &str = "PO-SUM-MISSING";
     /// The price has more than three decimals at every permitted PRICEUNIT and was rounded half-up.
     pub const PRICE_ROUNDED: &str = "PO-PRICE-ROUNDED";
     /// The price was scaled by PRICEUNIT to keep every decimal.

@@ -19,7 +19,7 @@ use crate::cart::Cart;
 use crate::finding::{Finding, Severity, code};
 
 use super::raw::Seen;
-use super::rules::{Lines, Rows, Rules, ScriptPlace};
+use super::rules::{At, Lines, Rows, Rules, ScriptPlace};
 use super::typed;
 use page::Page;
 use script::Scripts;
@@ -40,7 +40,8 @@ pub struct Reader {
 /// What is kept of the page, by where the rules say that the cart is.
 #[derive(Clone)]
 enum State {
-    Markup(Rc<RefCell<Page>>),
+    /// The lines, and each thing that stands beside them.
+    Markup(Rc<RefCell<Page>>, Vec<(Arc<Rows>, Rc<RefCell<Page>>)>),
     Scripts(Rc<RefCell<Scripts>>),
     /// The cart is at another address.
     Elsewhere,
@@ -53,7 +54,14 @@ impl Reader {
     /// A reader at the beginning of a page.
     pub fn new(rules: &Arc<Rules>) -> Self {
         let state = match &rules.lines {
-            Lines::Html(rows) => State::Markup(Rc::new(RefCell::new(Page::new(rows)))),
+            Lines::Html(rows) => {
+                let page = |rows| Rc::new(RefCell::new(Page::new(rows)));
+                let beside = rules.money.beside().filter_map(|beside| match &beside.at {
+                    At::Markup(rows) => Some((Arc::clone(rows), page(rows))),
+                    At::Json(_) => None,
+                });
+                State::Markup(page(rows), beside.collect())
+            }
             Lines::Script(..) => State::Scripts(Rc::default()),
             Lines::Endpoint(..) => State::Elsewhere,
         };
@@ -64,7 +72,10 @@ impl Reader {
     /// before any other sees the element.
     pub fn handlers(&self) -> Handlers<'_> {
         match (&self.rules.lines, &self.state) {
-            (Lines::Html(rows), State::Markup(page)) => markup_handlers(rows, page),
+            (Lines::Html(rows), State::Markup(page, beside)) => {
+                let beside = beside.iter().flat_map(|(rows, page)| markup_handlers(rows, page));
+                markup_handlers(rows, page).into_iter().chain(beside).collect()
+            }
             (Lines::Script(place, _), State::Scripts(scripts)) => vec![script_handlers(place, scripts)],
             _ => Vec::new(),
         }
@@ -73,8 +84,14 @@ impl Reader {
     /// What the page said, when it has ended. The reader is empty afterwards.
     pub fn finish(&self) -> Cart {
         let seen = match (&self.rules.lines, &self.state) {
-            (Lines::Html(rows), State::Markup(page)) => page.replace(Page::new(rows)).end(),
-            (Lines::Script(place, nodes), State::Scripts(scripts)) => scripts.take().finish(place, nodes),
+            (Lines::Html(rows), State::Markup(page, beside)) => {
+                let end = |rows, page: &RefCell<Page>| page.replace(Page::new(rows)).end();
+                let beside = beside.iter().map(|(rows, page)| end(rows, page)).collect();
+                Seen { beside, ..end(rows, page) }
+            }
+            (Lines::Script(place, nodes), State::Scripts(scripts)) => {
+                scripts.take().finish(place, nodes, &self.rules.money)
+            }
             _ => Seen::default(),
         };
         typed::cart(&self.rules, seen)

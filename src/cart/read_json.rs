@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use super::Cart;
 use super::raw::{Capture, MAX_CAPTURES, RawLine, Seen};
-use super::rules::{Endpoint, Lines, Minor, NodePath, NodeRead, Nodes, Rules};
+use super::rules::{At, Endpoint, Lines, Minor, Money, NodePath, NodeRead, Nodes, Rules};
 use super::typed;
 
 /// A number that went through a binary float is exact to so many significant digits; some shops print two more, which are
@@ -17,7 +17,7 @@ const FLOAT_DIGITS: u32 = 15;
 /// The cart that an endpoint's answers hold together, in their order.
 pub fn read(rules: &Rules, answers: &[Value]) -> Cart {
     let seen = match &rules.lines {
-        Lines::Script(_, nodes) | Lines::Endpoint(_, nodes) => seen(nodes, answers),
+        Lines::Script(_, nodes) | Lines::Endpoint(_, nodes) => seen(nodes, &rules.money, answers),
         Lines::Html(_) => Seen::default(),
     };
     typed::cart(rules, seen)
@@ -29,8 +29,17 @@ pub fn next<'v>(endpoint: &Endpoint, answer: &'v Value) -> Option<&'v str> {
     found.as_str().filter(|address| !address.trim().is_empty())
 }
 
-/// The lines of all documents, as texts.
-pub(super) fn seen(nodes: &Nodes, documents: &[Value]) -> Seen {
+/// The lines of all documents, as texts. What stands beside them is taken from the last document: each repeats it.
+pub(super) fn seen(nodes: &Nodes, money: &Money, documents: &[Value]) -> Seen {
+    let last = documents.last().map(std::slice::from_ref).unwrap_or_default();
+    let beside = money.beside().map(|beside| match &beside.at {
+        At::Json(nodes) => rows(nodes, last),
+        At::Markup(_) => Seen::default(),
+    });
+    Seen { beside: beside.collect(), ..rows(nodes, documents) }
+}
+
+fn rows(nodes: &Nodes, documents: &[Value]) -> Seen {
     let mut seen = Seen::default();
     for document in documents {
         for line in nodes.line.query(document).iter() {

@@ -11,15 +11,17 @@ use std::sync::Arc;
 
 use lol_html::Selector;
 use regex::Regex;
+use rust_decimal::Decimal;
 use serde_json_path::JsonPath;
 
 use super::price::NumberFormat;
+use crate::finding::Severity;
 
 mod compile;
 mod selector;
 mod source;
 
-pub use source::{CartSource, Chain, Digits, LongValue, RulesSource, ScriptSource, Value};
+pub use source::{CartSource, Chain, ChargeSource, Digits, LongValue, Prices, RulesSource, ScriptSource, Value, What};
 
 /// A cart longer than this stops the hand-over unless configured otherwise.
 pub const DEFAULT_MAX_LINES: usize = 1000;
@@ -31,6 +33,8 @@ pub struct Rules {
     pub(super) lines: Lines,
     /// Where in a line its values stand.
     pub(super) fields: Fields,
+    /// What the cart costs beside its lines, and what all of it comes to.
+    pub(super) money: Money,
     pub(super) max_lines: usize,
     /// ISO 4217, for what the page does not print.
     pub(super) currency_default: Option<String>,
@@ -108,6 +112,56 @@ pub(super) enum Minor {
     At(NodePath),
 }
 
+/// What is known of a cart's money beside the prices of its lines.
+#[derive(Clone, Debug)]
+pub(super) struct Money {
+    pub(super) prices: Prices,
+    /// The one rate of all lines, in percent.
+    pub(super) tax: Option<Decimal>,
+    /// What the shop prints for a rate, in small letters, to percent.
+    pub(super) taxes: Vec<(String, Decimal)>,
+    pub(super) charges: Vec<Charge>,
+    /// The printed total: the first of these that is there.
+    pub(super) sums: Vec<Beside>,
+    pub(super) tolerance: Option<Decimal>,
+    pub(super) sum_mismatch: Severity,
+}
+
+/// A cost beside the lines.
+#[derive(Clone, Debug)]
+pub(super) struct Charge {
+    /// Its label is the name, its amount the price.
+    pub(super) beside: Beside,
+    pub(super) matches: Option<Regex>,
+    pub(super) what: What,
+    pub(super) name: Option<String>,
+    pub(super) sku: Option<String>,
+    pub(super) unit: Option<String>,
+    pub(super) tax: Option<Decimal>,
+    pub(super) in_sum: bool,
+}
+
+/// Something that stands beside the lines, with values inside.
+#[derive(Clone, Debug)]
+pub(super) struct Beside {
+    pub(super) at: At,
+    pub(super) fields: Fields,
+}
+
+/// Elements or nodes.
+#[derive(Clone, Debug)]
+pub(super) enum At {
+    Markup(Arc<Rows>),
+    Json(Arc<Nodes>),
+}
+
+impl Money {
+    /// Everything to look for beside the lines: the charges, then the sums.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &Beside> {
+        self.charges.iter().map(|charge| &charge.beside).chain(&self.sums)
+    }
+}
+
 /// Elements of one kind, each with values inside: the lines of a cart.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
@@ -138,6 +192,8 @@ pub(super) struct Fields {
     pub(super) quantity: Vec<Place>,
     pub(super) price: Vec<Place>,
     pub(super) total: Vec<Place>,
+    pub(super) discount: Vec<Place>,
+    pub(super) tax: Vec<Place>,
     pub(super) currency: Vec<Place>,
     pub(super) unit: Vec<Place>,
     pub(super) link: Vec<Place>,

@@ -25,6 +25,8 @@ pub(super) struct Texts {
     pub(super) quantity: Option<Found>,
     pub(super) price: Option<Found>,
     pub(super) total: Option<Found>,
+    pub(super) discount: Option<Found>,
+    pub(super) tax: Option<Found>,
     pub(super) currency: Option<Found>,
     pub(super) unit: Option<Found>,
     pub(super) link: Option<Found>,
@@ -44,6 +46,8 @@ impl Texts {
             quantity: find(&fields.quantity),
             price: find(&fields.price),
             total: find(&fields.total),
+            discount: find(&fields.discount),
+            tax: find(&fields.tax),
             currency: find(&fields.currency),
             unit: find(&fields.unit),
             link: find(&fields.link),
@@ -69,6 +73,8 @@ impl Texts {
         fill(&mut self.quantity, &twin.quantity);
         fill(&mut self.price, &twin.price);
         fill(&mut self.total, &twin.total);
+        fill(&mut self.discount, &twin.discount);
+        fill(&mut self.tax, &twin.tax);
         fill(&mut self.currency, &twin.currency);
         fill(&mut self.unit, &twin.unit);
         fill(&mut self.link, &twin.link);

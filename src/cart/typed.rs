@@ -3,12 +3,13 @@
 use rust_decimal::Decimal;
 
 use crate::cart::currency::{self, Printed};
+use crate::cart::money::{self, Priced};
 use crate::cart::price::{Amount, Detected, NumberFormat, PriceError, parse_amount};
 use crate::cart::raw::{MAX_VALUE_BYTES, Seen};
-use crate::cart::rules::Rules;
+use crate::cart::rules::{Prices, Rules};
 use crate::cart::settle::{Settled, unit_price};
 use crate::cart::texts::{Found, Texts};
-use crate::cart::{Cart, Line, texts};
+use crate::cart::{Cart, Line, tax, texts};
 use crate::finding::{Finding, Severity, code};
 
 /// The cart that `seen` holds.
@@ -18,11 +19,15 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
     let lines = seen.lines.iter().map(|line| Texts::of(&rules.fields, line)).filter(|texts| !texts.is_header());
     let lines = texts::once_each(lines.collect());
 
+    let beside: Vec<Vec<Texts>> = (rules.money.beside().zip(&seen.beside))
+        .map(|(beside, seen)| seen.lines.iter().map(|row| Texts::of(&beside.fields, row)).collect())
+        .collect();
+
     if seen.too_long {
         let limit = format!("more than {} lines, or more text than a cart has", rules.max_lines);
         findings.push(Finding::on_cart(code::CART_TOO_LONG, Severity::Error, limit));
     }
-    if let Some(tag) = seen.unclosed {
+    if let Some(tag) = seen.unclosed.or_else(|| seen.beside.into_iter().find_map(|beside| beside.unclosed)) {
         let detail = format!(
             "the page leaves out end tags before <{tag}>, and a rule counts or nests such elements; use classes or attributes"
         );
@@ -36,7 +41,7 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
         findings.push(Finding::on_cart(code::CART_NO_LINES, Severity::Error, detail));
     }
 
-    let format = format_of(rules, &lines).unwrap_or_else(|error| {
+    let format = format_of(rules, lines.iter().chain(beside.iter().flatten())).unwrap_or_else(|error| {
         findings.push(Finding::on_cart(code::PRICE_UNREADABLE, Severity::Error, error.to_string()));
         NumberFormat::Detect
     });
@@ -44,15 +49,16 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
     let lines = (lines.into_iter().enumerate())
         .filter_map(|(at, texts)| Typing { rules, format, number: at + 1, findings: &mut findings }.line(texts))
         .collect();
+    let lines = money::finish(rules, format, lines, &beside, &mut findings);
     Cart { lines, empty, findings }
 }
 
 /// The configured format, else what all prices and totals say that have no format of their own.
-fn format_of(rules: &Rules, lines: &[Texts]) -> Result<NumberFormat, PriceError> {
+fn format_of<'t>(rules: &Rules, lines: impl Iterator<Item = &'t Texts>) -> Result<NumberFormat, PriceError> {
     if rules.numbers != NumberFormat::Detect {
         return Ok(rules.numbers);
     }
-    let amounts = lines.iter().flat_map(|line| [&line.price, &line.total]).flatten();
+    let amounts = lines.flat_map(|line| [&line.price, &line.total, &line.discount]).flatten();
     Detected::over(amounts.filter(|found| found.numbers.is_none()).map(|found| found.text.as_str())).format()
 }
 
@@ -66,7 +72,7 @@ struct Typing<'a> {
 }
 
 impl Typing<'_> {
-    fn line(mut self, texts: Texts) -> Option<Line> {
+    fn line(mut self, texts: Texts) -> Option<Priced> {
         self.report_cuts(&texts);
         let name = texts.name.as_ref().map(|found| found.text.clone()).unwrap_or_default();
         if name.is_empty() {
@@ -88,8 +94,9 @@ impl Typing<'_> {
         let unit_price = self.settled(price, quantity, total)?;
         let beside = [price, total].map(|amount| amount.and_then(|amount| amount.currency));
         let currency = self.currency(texts.currency.as_ref(), beside);
+        let rate = self.rate(texts.tax.as_ref());
         let text = |found: Option<Found>| found.map(|found| found.text);
-        Some(Line {
+        let mut line = Line {
             name,
             sku: text(texts.sku),
             quantity,
@@ -99,7 +106,55 @@ impl Typing<'_> {
             unit: text(texts.unit),
             link: text(texts.link),
             extra: texts.extra.into_iter().map(|(key, found)| (key, found.text)).collect(),
-        })
+        };
+        if let Some(rate) = rate
+            && !line.extra.iter().any(|(key, _)| key == "tax")
+        {
+            line.extra.push(("tax".to_owned(), rate.to_string()));
+        }
+        self.discount(texts.discount.as_ref(), &mut line);
+        Some(Priced { line, rate })
+    }
+
+    /// The line's own rate, else that of all lines. What cannot be read is reported; what is missing only where it is
+    /// needed.
+    fn rate(&mut self, found: Option<&Found>) -> Option<Decimal> {
+        let money = &self.rules.money;
+        let Some(found) = found else { return money.tax };
+        let word = found.text.trim().to_lowercase();
+        let rate = money.taxes.iter().find(|(known, _)| *known == word).map(|(_, rate)| *rate);
+        let rate = rate.or_else(|| tax::rate(&found.text));
+        if rate.is_none() {
+            let severity = if money.prices == Prices::Gross { Severity::Error } else { Severity::Warning };
+            let detail = format!("{:?} is no tax rate; give it one in shop.cart.taxes", found.text);
+            self.findings.push(Finding::on_line(code::TAX_UNKNOWN, severity, self.number, detail));
+        }
+        rate
+    }
+
+    fn discount(&mut self, found: Option<&Found>, line: &mut Line) {
+        let Some(found) = found else { return };
+        match money::signed(found, self.format) {
+            Ok((off, _)) if off.value.is_zero() => {}
+            Ok((off, _)) => {
+                let before = line.price;
+                match money::take_off(line, off.value) {
+                    Some(()) => {
+                        let detail = format!("{} off: the price is {}, not {before}", off.value, line.price);
+                        self.findings.push(Finding::on_line(
+                            code::DISCOUNT_FOLDED,
+                            Severity::Info,
+                            self.number,
+                            detail,
+                        ));
+                    }
+                    None => self.error(code::DISCOUNT_TOO_LARGE, &format!("{} off", off.value)),
+                }
+            }
+            // "Discount" without a number.
+            Err(PriceError::NoNumber(_)) => {}
+            Err(error) => self.error(code::PRICE_UNREADABLE, &format!("discount: {error}")),
+        }
     }
 
     fn error(&mut self, code: &'static str, detail: &str) {

@@ -8,7 +8,8 @@ use serde_json::json;
 use url::{Position, Url};
 
 use super::{Config, EX_CONFIG, check};
-use crate::cart::{Cart, Line, read_html};
+use crate::cart::rules::Rules;
+use crate::cart::{Cart, Line, read_html, read_json};
 use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::finding::{Finding, Severity, code};
 use crate::protocol::oci::mapping::{Mapped, Surroundings, UnitFound, map};
@@ -19,7 +20,7 @@ use crate::upstream::{Live, Pool};
 /// Options of `extract`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// A saved cart page, or the address of one (http://... or https://...). An address is opened in the configured
+    /// A saved cart page (or the JSON that holds the cart), or the address of one (http://... or https://...). An address is opened in the configured
     /// shop as the buyer's account.
     page: String,
     /// The buyer whose fields are shown.
@@ -53,7 +54,13 @@ pub(super) fn extract(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let cart = read_html::read(&plan.shop.cart, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    let cart = match read(&plan.shop.cart, &seen.text) {
+        Ok(cart) => cart,
+        Err(reason) => {
+            eprintln!("{}: {reason}", options.page);
+            return ExitCode::FAILURE;
+        }
+    };
     let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let charset = Charset::choose(None, buyer.form.charset);
     let parameters = Parameters::default();
@@ -73,6 +80,16 @@ pub(super) fn extract(options: &Options) -> ExitCode {
         println!("{}", if may_leave { "the cart may leave" } else { "the cart must not leave" });
     }
     if may_leave { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A page, or the one answer with the cart where the shop has it as JSON.
+fn read(rules: &Arc<Rules>, text: &str) -> Result<Cart, String> {
+    if rules.endpoint().is_none() {
+        return Ok(read_html::read(rules, [text.as_bytes()], encoding_rs::UTF_8));
+    }
+    let answer = serde_json::from_str(text.trim_start_matches('\u{FEFF}'));
+    let answer = answer.map_err(|error| format!("the cart is JSON (shop.cart.source), and this is not: {error}"))?;
+    Ok(read_json::read(rules, &[answer]))
 }
 
 fn seen(page: &str, plan: &Arc<Plan>, buyer: &Arc<Buyer>) -> Result<Seen, String> {

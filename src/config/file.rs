@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cart::rules::{CartSource, Chain, RulesSource, ScriptSource};
+use crate::cart::rules::{CartSource, Chain, ChargeSource, Prices, RulesSource, ScriptSource};
 use crate::finding::Severity;
 use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
@@ -169,6 +169,22 @@ pub struct CartFile {
     pub extra: BTreeMap<String, Chain>,
     /// How a cart is emptied.
     pub clear: Option<EmptyingSource>,
+    /// Whether the shop prints net or gross prices.
+    pub prices: Option<Prices>,
+    /// The tax rate in percent, or where it stands.
+    pub tax: Option<Chain>,
+    /// What the shop prints for a rate, to percent.
+    pub taxes: BTreeMap<String, String>,
+    /// What is taken off a line's total.
+    pub discount: Option<Chain>,
+    /// What the cart costs beside its lines.
+    pub charges: Vec<ChargeSource>,
+    /// The cart's printed total.
+    pub sum: Option<Chain>,
+    /// How much it may differ from what is returned.
+    pub tolerance: Option<String>,
+    /// What it is when it differs by more.
+    pub sum_mismatch: Option<Severity>,
     /// How numbers are printed: `auto`, or a sample such as `1.234,56`.
     pub numbers: Option<String>,
     /// More lines than this are refused.
@@ -197,6 +213,14 @@ impl From<&CartFile> for RulesSource {
             link: file.link,
             skip: file.skip.iter().map(str::to_owned).collect(),
             empty: file.empty,
+            prices: file.prices,
+            tax: file.tax,
+            taxes: file.taxes,
+            discount: file.discount,
+            charges: file.charges,
+            sum: file.sum,
+            tolerance: file.tolerance,
+            sum_mismatch: file.sum_mismatch,
             numbers: file.numbers,
             max_lines: file.max_lines,
             extra: file.extra.into_iter().collect(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cart::raw::Seen;
 use crate::cart::read_json;
-use crate::cart::rules::{Nodes, ScriptPlace};
+use crate::cart::rules::{Money, Nodes, ScriptPlace};
 use crate::finding::{Finding, Severity, code};
 
 /// All scripts of a page that may hold the cart, together.
@@ -37,11 +37,13 @@ impl Scripts {
     }
 
     pub(super) fn text(&mut self, place: &ScriptPlace, chunk: &TextChunk<'_>) {
-        if self.bytes + self.current.len() + chunk.as_str().len() > MAX_SCRIPT_BYTES {
-            self.too_long = true;
-        } else {
-            self.current.push_str(chunk.as_str());
+        self.too_long |= self.bytes + self.current.len() + chunk.as_str().len() > MAX_SCRIPT_BYTES;
+        if self.too_long {
+            // A piece of it could be read as a smaller cart.
+            self.current.clear();
+            return;
         }
+        self.current.push_str(chunk.as_str());
         if chunk.last_in_text_node() {
             if chunk.text_type().allows_html_entities() {
                 self.current = htmlize::unescape(&self.current).into_owned();
@@ -62,7 +64,7 @@ impl Scripts {
 
     /// The lines that the page's JSON holds. Two values with different lines are none: which of them counts at the end is
     /// known to a script alone.
-    pub(super) fn finish(self, place: &ScriptPlace, nodes: &Nodes) -> Seen {
+    pub(super) fn finish(self, place: &ScriptPlace, nodes: &Nodes, money: &Money) -> Seen {
         let values: Vec<Value> = self.done.iter().flat_map(|text| values_in(place, text)).collect();
         let held = |value: &&Value| !read_json::lines_in(nodes, value).is_empty();
         let with_lines: Vec<&Value> = values.iter().filter(held).collect();
@@ -77,7 +79,8 @@ impl Scripts {
             findings.push(Finding::on_cart(code::CART_AMBIGUOUS, Severity::Error, detail));
         }
         let chosen = with_lines.first().copied().or(values.last());
-        let mut seen = chosen.map(|value| read_json::seen(nodes, std::slice::from_ref(value))).unwrap_or_default();
+        let mut seen =
+            chosen.map(|value| read_json::seen(nodes, money, std::slice::from_ref(value))).unwrap_or_default();
         seen.findings = findings;
         seen
     }
@@ -257,6 +260,8 @@ fn parsed(text: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cart::read_html::read;
+    use crate::cart::rules::Rules;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -296,6 +301,23 @@ mod tests {
             assigned("shop.cart = {}; window.shop.cart = {\"a\":1}; x.shop.cart = []", "shop.cart"),
             [json!({}), json!({"a": 1})]
         );
+    }
+
+    #[test]
+    fn scripts_over_the_limit_are_no_cart() {
+        let rules = "source = 'script'\nscript = { variable = 'cart' }\nline = '$[*]'\nname = '@.n'\nquantity = '@.q'\nprice = '@.p'\ncurrency = 'NOK'";
+        let rules = std::sync::Arc::new(Rules::compile(toml::from_str(rules).unwrap()).unwrap());
+        let small = "<script>cart = [{n: 'A', q: 1, p: 5}]</script>";
+        let large = format!("<script>{}{}</script>{small}", &small[8..small.len() - 9], " ".repeat(MAX_SCRIPT_BYTES));
+        for size in [1000, 64 << 10, large.len()] {
+            let cart = read(&rules, large.as_bytes().chunks(size), encoding_rs::UTF_8);
+            assert!(cart.lines.is_empty() && Finding::any_error(&cart.findings));
+        }
+        assert_eq!(read(&rules, [small], encoding_rs::UTF_8).lines.len(), 1);
+        let other = small.replace('5', "6");
+        let two = read(&rules, [small, &other], encoding_rs::UTF_8);
+        assert_eq!(two.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["PO-CART-AMBIGUOUS"]);
+        assert_eq!(read(&rules, [small, small], encoding_rs::UTF_8).findings, [], "the same twice is no doubt");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::cart::currency;
 use crate::cart::price::{NumberFormat, UnknownFormat};
+use crate::finding::Severity;
 
 use super::source::{CartSource, Chain, Digits, LongValue, RulesSource, Value};
 use super::{
@@ -17,6 +18,7 @@ use super::{
 use json::JsonKeys;
 
 mod json;
+mod money;
 
 pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
     let keys = JsonKeys {
@@ -36,7 +38,7 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
     if source.price.is_none() && source.total.is_none() {
         compiler.fail("price", "", "is missing, and total is too: one of them is needed", None);
     }
-    let currency_default;
+    let (currency_default, one_tax);
     let fields = Fields {
         key: compiler.chain("key", source.key),
         name: compiler.chain("name", source.name),
@@ -44,6 +46,12 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
         quantity: compiler.chain("quantity", source.quantity),
         price: compiler.chain("price", source.price),
         total: compiler.chain("total", source.total),
+        discount: compiler.chain("discount", source.discount),
+        tax: {
+            let places;
+            (places, one_tax) = compiler.tax(source.tax);
+            places
+        },
         currency: {
             let places;
             (places, currency_default) = compiler.currency(source.currency);
@@ -66,12 +74,21 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
     if max_lines == 0 {
         compiler.fail("max_lines", "0", "would refuse every cart", None);
     }
+    let keys_of_money = money::MoneyKeys {
+        prices: source.prices.unwrap_or_default(),
+        taxes: source.taxes,
+        charges: source.charges,
+        sum: source.sum,
+        tolerance: source.tolerance,
+        sum_mismatch: source.sum_mismatch.unwrap_or(Severity::Error),
+    };
+    let money = compiler.money(keys_of_money, one_tax, !fields.tax.is_empty());
     let warnings = std::mem::take(&mut compiler.warnings);
     let lines = match marks {
         Some((skip, empty)) => Lines::Html(Arc::new(compiler.rows(skip, empty, max_lines)?)),
         None => compiler.json_lines(keys, &source.skip, source.empty, max_lines)?,
     };
-    Ok(Rules { lines, fields, max_lines, currency_default, numbers, warnings })
+    Ok(Rules { lines, fields, money, max_lines, currency_default, numbers, warnings })
 }
 
 /// What a field holds: decides about spaces and about the attribute that is meant when none is written.
@@ -89,9 +106,10 @@ enum Kind {
 
 impl Kind {
     fn of(field: &str) -> Self {
-        match field {
+        // A charge's amount is `charges[0].amount`; what is `extra` is words, whatever its name.
+        match field.strip_prefix("charges").map_or(field, |rest| rest.rsplit('.').next().unwrap_or(rest)) {
             "sku" | "key" => Kind::Number,
-            "quantity" | "price" | "total" => Kind::Amount,
+            "quantity" | "price" | "total" | "discount" | "amount" | "sum" => Kind::Amount,
             "link" => Kind::Link,
             _ => Kind::Words,
         }
@@ -133,8 +151,8 @@ impl Compiler {
 
     /// What the places that were compiled refer to.
     fn rows(mut self, skip: Option<Selector>, empty: Vec<EmptyMark>, max_lines: usize) -> Result<Rows, Vec<RuleError>> {
-        match (self.lines.take(), self.combined("line", "*")) {
-            (Some(line), Some(inside)) if self.errors.is_empty() => {
+        match (self.combined("line", "*"), self.lines.take()) {
+            (Some(inside), Some(line)) if self.errors.is_empty() => {
                 let (reads, positional) = (self.reads, self.positional);
                 Ok(Rows { line, inside, reads, skip, empty, positional, max_lines })
             }
@@ -158,9 +176,8 @@ impl Compiler {
 
     /// `written` relative to each alternative of the line.
     fn combined(&mut self, field: &str, written: &str) -> Option<Selector> {
-        if self.line.trim().is_empty() {
-            return None;
-        }
+        // A broken line selector breaks every combination; it has been reported once.
+        self.lines.as_ref()?;
         let combined = selector::relative(&self.line, written);
         self.parsed(field, written, &combined)
     }
@@ -183,10 +200,7 @@ impl Compiler {
                 Some(parsed)
             }
             Err(error) => {
-                // A broken line selector breaks every combination; it has been reported once.
-                if full == self.line || self.line.parse::<Selector>().is_ok() {
-                    self.fail(field, written, reason_of(error), hint_for(error, written));
-                }
+                self.fail(field, written, reason_of(error), hint_for(error, written));
                 None
             }
         }

@@ -1,9 +1,12 @@
 //! Reading rules as they are written in a configuration.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::finding::Severity;
 
 /// The rules of one shop's cart page. Every key is optional here, so that a preset can be overridden key by key
 /// ([`RulesSource::over`]); what is missing in the end is found when the rules are compiled.
@@ -51,6 +54,22 @@ pub struct RulesSource {
     pub numbers: Option<String>,
     /// Most lines of a cart; default 1000.
     pub max_lines: Option<usize>,
+    /// What the shop prints: net prices (default), or gross ones.
+    pub prices: Option<Prices>,
+    /// The tax rate of a line in percent: `"25"`, or where it stands. Required where prices are gross.
+    pub tax: Option<Chain>,
+    /// What the shop prints for a tax rate, to percent: `reduced = "15"`.
+    pub taxes: BTreeMap<String, String>,
+    /// What is to be taken off the line's total, where it is printed apart.
+    pub discount: Option<Chain>,
+    /// What the cart costs beside its lines.
+    pub charges: Vec<ChargeSource>,
+    /// The cart's printed total, anywhere on the page; what is returned must come to it.
+    pub sum: Option<Chain>,
+    /// How much both may differ; by default half of the last printed decimal for each line.
+    pub tolerance: Option<String>,
+    /// What it is when they differ by more; an error by default.
+    pub sum_mismatch: Option<Severity>,
     /// Further values by name, in this order.
     #[serde(deserialize_with = "in_order")]
     pub extra: Vec<(String, Chain)>,
@@ -86,6 +105,14 @@ impl RulesSource {
             empty: self.empty.or(base.empty),
             numbers: self.numbers.or(base.numbers),
             max_lines: self.max_lines.or(base.max_lines),
+            prices: self.prices.or(base.prices),
+            tax: self.tax.or(base.tax),
+            taxes: if self.taxes.is_empty() { base.taxes } else { self.taxes },
+            discount: self.discount.or(base.discount),
+            charges: if self.charges.is_empty() { base.charges } else { self.charges },
+            sum: self.sum.or(base.sum),
+            tolerance: self.tolerance.or(base.tolerance),
+            sum_mismatch: self.sum_mismatch.or(base.sum_mismatch),
             extra,
         }
     }
@@ -114,6 +141,57 @@ pub struct ScriptSource {
     pub variable: Option<String>,
     /// The attribute that holds it: `data-cart`.
     pub attribute: Option<String>,
+}
+
+/// What the shop prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Prices {
+    /// Without tax, as OCI wants them.
+    #[default]
+    Net,
+    /// With tax.
+    Gross,
+}
+
+/// What becomes of a cost beside the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// A line of its own.
+    Line,
+    /// Taken off the lines, each by its share.
+    Discount,
+    /// The cart does not leave.
+    Refuse,
+    /// Left out.
+    Ignore,
+}
+
+/// A cost beside the lines: freight, a fee, a discount on the whole cart, a tax row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChargeSource {
+    /// Its element, anywhere on the page; of JSON the path to it.
+    pub select: Option<String>,
+    /// What it is called, in the element.
+    pub label: Option<Chain>,
+    /// How much, in the element. A minus sign does not matter.
+    pub amount: Option<Chain>,
+    /// A regular expression: only elements with such a label are meant.
+    pub r#match: Option<String>,
+    /// What becomes of it. Required.
+    pub what: Option<What>,
+    /// The line's name, instead of the label.
+    pub name: Option<String>,
+    /// The line's item number.
+    pub sku: Option<String>,
+    /// The line's unit.
+    pub unit: Option<String>,
+    /// The tax rate in percent, where prices are gross; that of `tax` by default, if that is one for all lines.
+    pub tax: Option<String>,
+    /// The printed total includes it, although it is ignored.
+    pub in_sum: bool,
 }
 
 /// Places to look at, in order: the first that holds something wins.

@@ -56,7 +56,7 @@ impl Compiler {
         self.document_path(field, written).map(NodePath::InDocument)
     }
 
-    fn document_path(&mut self, field: &str, written: &str) -> Option<JsonPath> {
+    pub(super) fn document_path(&mut self, field: &str, written: &str) -> Option<JsonPath> {
         if !written.trim_start().starts_with('$') {
             let hint = Some("`$` is the whole document, `@` the line: \"$.items[*]\", \"@.sku\"");
             self.fail(field, written, "is no path in JSON", hint);
