@@ -141,8 +141,9 @@ fn a_hook_with_markup_in_its_path_stays_an_address() {
 #[test]
 fn an_article_name_is_text_wherever_it_goes() {
     let p = Punchout::start(|_| {});
-    let cookie = p.enter(&[], "");
     for hostile in HOSTILE {
+        // One return a session.
+        let cookie = p.enter(&[], "");
         // As a shop that escapes prints it; where it does not, the markup is the shop's own and stays on its page.
         let name = format!("Drill {hostile}").replace(['\r', '\n', '\0'], " ");
         let printed = name.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");

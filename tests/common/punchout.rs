@@ -59,7 +59,8 @@ paths = ["/oci"]
 name = "acme"
 password_hash = "{hash}"
 hooks = ["https://*.acme.example"]
-accounts = [{{ username = "shopper", password = "x" }}]
+accounts = {{ strategy = "shared", username = "shopper", password = "x" }}
+form = {{ again = true }}
 default_unit = "PCE"
 "#,
             shop.address
