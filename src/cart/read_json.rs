@@ -1,4 +1,4 @@
-//! A cart that is JSON: at an address of its own ([`Endpoint`](super::rules::Endpoint)), or inside the cart page.
+//! A cart that is JSON: at an address of its own ([`Endpoint`]), or inside the cart page.
 //!
 //! What a path finds becomes a text, and from there on a cart is a cart: the same typing, the same findings.
 
