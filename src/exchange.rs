@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::config::Plan;
+use crate::observe::metrics::Lane;
+use crate::observe::{Metrics, Watch};
 use crate::session::Session;
 use crate::session::entrance::Entrance;
 use crate::session::id::{Reference, SessionId};
@@ -28,6 +30,10 @@ pub struct Shop {
     pub sessions: Store,
     /// How often somebody may try to begin one; all workers share it.
     pub entrance: Arc<Entrance>,
+    /// What ops see; all workers share it.
+    pub watch: Watch,
+    /// The worker's own count of visitors' requests.
+    pub lane: Arc<Lane>,
 }
 
 /// One client connection.
@@ -131,6 +137,11 @@ impl Exchange {
     /// How often somebody may try to begin a session.
     pub fn entrance(&self) -> &Arc<Entrance> {
         &self.shop.entrance
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shop.watch.metrics
     }
 
     /// Who asked.

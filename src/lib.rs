@@ -30,6 +30,7 @@
 //! | [`command`] | one file per subcommand |
 //! | [`demo`] | a small legacy shop and a small procurement system, for `demo` and the tests |
 //! | [`server`] | listeners, acceptor, workers, time-outs, draining |
+//! | [`admin`] | what ops ask a running proxy: is it ready, numbers, how much is logged |
 //! | [`proxy`] | the story of a request: route, forward, a session's requests, problems to pages |
 //! | [`punchout`] | a session's life: how it begins, how its cart is handed over |
 //! | [`exchange`] | what one request carries on its way |
@@ -43,7 +44,7 @@
 //! | [`policy`] | what is closed to punchout sessions |
 //! | [`location`] | which pages a rule is about |
 //! | [`pages`] | the few pages of our own, in six languages |
-//! | [`observe`] | the log |
+//! | [`observe`] | the log, and what is counted |
 //! | [`problem`] | what can go wrong with a request: side, code, status |
 //! | [`finding`] | what became of a value that could not go through as it is |
 //! | [`secret`] | a text that no log shows |
@@ -51,6 +52,7 @@
 pub mod command;
 pub mod demo;
 pub mod server;
+pub mod admin;
 pub mod proxy;
 pub mod punchout;
 pub mod exchange;

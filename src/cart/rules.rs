@@ -18,6 +18,7 @@ use super::price::NumberFormat;
 use crate::finding::Severity;
 
 mod compile;
+mod matched;
 mod selector;
 mod source;
 

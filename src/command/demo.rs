@@ -49,7 +49,7 @@ fn try_demo(options: &Options) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     if options.log {
-        observe::log_to_stderr(false, tracing::Level::INFO);
+        observe::log_to_stderr(false, "info");
     }
     let (running, proxy) = start_proxy(&text, options.listen)?;
     demo.connect(&proxy);

@@ -5,6 +5,7 @@ mod demo;
 mod descriptors;
 mod extract;
 mod hash_password;
+mod health;
 mod lint;
 mod reload;
 mod run;
@@ -33,6 +34,8 @@ enum Verb {
     Check(Config),
     /// Make a running proxy take up its changed configuration, if that has no fault; sessions and connections stay.
     Reload(reload::Options),
+    /// Ask a running proxy, at its `admin` address, whether it is ready. Ends with 0 or 1.
+    Health(health::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
     /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
@@ -62,6 +65,7 @@ impl Command {
             Verb::Run(options) => run::run(&options),
             Verb::Check(config) => check::check(&config.config),
             Verb::Reload(options) => reload::reload(&options),
+            Verb::Health(options) => health::health(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),
             Verb::Lint(options) => lint::lint(&options),

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{EX_CONFIG, check};
 use crate::config::{Outcome, Plan, Plans};
+use crate::observe::Metrics;
 
 /// What `reload` may be told.
 #[derive(Debug, clap::Args)]
@@ -88,13 +89,26 @@ fn running(path: &Path) -> io::Result<Pid> {
     pid.ok_or_else(|| io::Error::other("holds no process id"))
 }
 
-/// Puts the configuration at `path` in force, as a whole or not at all, and says in the log what became of it. Open
-/// sessions and connections stay.
-pub(super) fn take_up(path: &Path, plans: &Plans) {
+/// Puts the configuration at `path` in force, as a whole or not at all, and says in the log and in metrics what became of
+/// it. Open sessions and connections stay.
+pub(super) fn take_up(path: &Path, plans: &Plans, metrics: &Metrics) {
+    // Read first: where somebody writes it in between, the checksum is an old one and not one that was never in force.
+    let checksum = checksum(path);
+    let well = try_take_up(path, plans);
+    metrics.reloaded(well);
+    if let Some(checksum) = checksum.filter(|_| well) {
+        metrics.took_up(&checksum);
+    }
+}
+
+fn try_take_up(path: &Path, plans: &Plans) -> bool {
     let shown = path.display();
     let Outcome { plan, faults, warnings } = match check::read(path) {
         Ok(outcome) => outcome,
-        Err(error) => return tracing::error!("not reloaded, the old configuration stays: {shown}: {error}"),
+        Err(error) => {
+            tracing::error!("not reloaded, the old configuration stays: {shown}: {error}");
+            return false;
+        }
     };
     for warning in &warnings {
         tracing::warn!("{shown}:{warning}");
@@ -103,7 +117,8 @@ pub(super) fn take_up(path: &Path, plans: &Plans) {
         tracing::error!("{shown}:{fault}");
     }
     let Some(mut plan) = plan else {
-        return tracing::error!(faults = faults.len(), "not reloaded, the old configuration stays");
+        tracing::error!(faults = faults.len(), "not reloaded, the old configuration stays");
+        return false;
     };
     for key in keep_fixed(&mut plan, &plans.load()) {
         tracing::warn!("`{key}` was changed, which a restart takes up and a reload does not");
@@ -111,6 +126,13 @@ pub(super) fn take_up(path: &Path, plans: &Plans) {
     let buyers = plan.buyers.len();
     plans.store(plan.into());
     tracing::info!(buyers, "reloaded");
+    true
+}
+
+/// SHA-256 of the file, as `sha256sum` prints it.
+pub(super) fn checksum(path: &Path) -> Option<String> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, &std::fs::read(path).ok()?);
+    Some(data_encoding::HEXLOWER.encode(digest.as_ref()))
 }
 
 /// Gives a new plan the old one's values of what cannot change while we run; the keys whose values differed.
@@ -126,6 +148,7 @@ fn keep_fixed(new: &mut Plan, old: &Plan) -> Vec<&'static str> {
         ("listen", listeners(new, false) != listeners(old, false)),
         ("listen_tls", listeners(new, true) != listeners(old, true)),
         ("proxy_protocol", announced(new) != announced(old)),
+        ("admin", new.admin.as_ref().map(|admin| &admin.at) != old.admin.as_ref().map(|admin| &admin.at)),
         ("workers", new.workers != old.workers),
         ("limits.connections", new.limits.connections != old.limits.connections),
         ("session.most", new.session.most != old.session.most),
@@ -136,6 +159,11 @@ fn keep_fixed(new: &mut Plan, old: &Plan) -> Vec<&'static str> {
         }
     }
     new.listen.clone_from(&old.listen);
+    match (&mut new.admin, &old.admin) {
+        // A new token is taken up.
+        (Some(new), Some(old)) if new.at == old.at => {}
+        (new, old) => new.clone_from(old),
+    }
     new.workers = old.workers;
     new.limits.connections = old.limits.connections;
     new.session.most = old.session.most;

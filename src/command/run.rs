@@ -12,12 +12,13 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::reload::{PidFile, take_up};
+use super::reload::{PidFile, checksum, take_up};
 use super::{EX_CONFIG, check, descriptors};
 use crate::config::Plans;
 use crate::config::file::{LogFormat, LogLevel};
 use crate::config::plan::Log;
-use crate::{observe, server};
+use crate::observe::{self, Loudness, Watch};
+use crate::server;
 
 /// What `run` may be told.
 #[derive(Debug, clap::Args)]
@@ -33,10 +34,10 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> ExitCode {
     let path = &options.config.config;
     let Some(plan) = check::load(path) else { return ExitCode::from(EX_CONFIG) };
-    start_log(plan.log);
+    let watch = Watch { loudness: start_log(plan.log), ..Watch::default() };
     descriptors::raise(&plan);
     let plans = Arc::new(ArcSwap::new(plan));
-    match try_run(path, options.pid_file.as_deref(), &plans) {
+    match try_run(path, options.pid_file.as_deref(), &plans, &watch) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cannot serve: {error}");
@@ -45,7 +46,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn try_run(path: &Path, pid_file: Option<&Path>, plans: &Plans) -> io::Result<()> {
+fn try_run(path: &Path, pid_file: Option<&Path>, plans: &Plans, watch: &Watch) -> io::Result<()> {
     let told = |error| io::Error::other(format!("{}: {error}", pid_file.unwrap_or(Path::new("")).display()));
     let _pid_file = pid_file.map(PidFile::take).transpose().map_err(told)?;
     let inherited = inherited()?;
@@ -54,11 +55,14 @@ fn try_run(path: &Path, pid_file: Option<&Path>, plans: &Plans) -> io::Result<()
         // Before anybody can know that we run: until it is caught, a SIGHUP ends the process.
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut stop = pin!(told_to_stop());
-        let running = server::run_with(plans, inherited)?;
+        let running = server::run_with(plans, inherited, watch.clone())?;
         let plan = plans.load_full();
         let (shop, workers, buyers) = (plan.origin.to_string(), plan.workers, plan.buyers.len());
         for address in running.addresses() {
             tracing::info!(%address, shop, workers, buyers, "serving");
+        }
+        if let Some(checksum) = checksum(path) {
+            watch.metrics.took_up(&checksum);
         }
         tell_systemd(&[NotifyState::Ready]);
         loop {
@@ -66,7 +70,7 @@ fn try_run(path: &Path, pid_file: Option<&Path>, plans: &Plans) -> io::Result<()
                 stopped = &mut stop => break stopped?,
                 _ = hang_up.recv() => {
                     tell_reloading();
-                    take_up(path, plans);
+                    take_up(path, plans, &watch.metrics);
                     tell_systemd(&[NotifyState::Ready]);
                 }
             }
@@ -102,14 +106,15 @@ fn tell_reloading() {
     }
 }
 
-pub(super) fn start_log(log: Log) {
+/// Starts the log as configured.
+pub(super) fn start_log(log: Log) -> Loudness {
     let level = match log.level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
     };
-    observe::log_to_stderr(log.format == LogFormat::Json, level);
+    observe::log_to_stderr(log.format == LogFormat::Json, level)
 }
 
 /// Waits for SIGTERM, or for Ctrl-C.

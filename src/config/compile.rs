@@ -19,6 +19,7 @@ use crate::policy::{Denial, Policy};
 use crate::upstream::PoolLimits;
 
 mod accounts;
+mod admin;
 mod buyer;
 mod habits;
 mod listen;
@@ -72,6 +73,7 @@ pub(super) fn plan(
     let mut notes = Notes { document, folder, faults, warnings };
     let listen = listen::listeners(file, &mut notes);
     let tls = listen::tls(file, &mut notes);
+    let admin = admin::admin(file, &mut notes);
     let public = public(file, &mut notes);
     let prefix = prefix(file, &mut notes);
     let origin = origin::origin(file, &mut notes);
@@ -82,6 +84,7 @@ pub(super) fn plan(
     let log = Log { format: file.log.format.unwrap_or_default(), level: file.log.level.unwrap_or_default() };
     Some(Plan {
         listen,
+        admin,
         tls,
         workers: workers(file, &mut notes),
         limits: limits(file, &mut notes),
@@ -97,6 +100,13 @@ pub(super) fn plan(
         buyers,
         log,
     })
+}
+
+/// Where ops look in, alone: for who asks a proxy that runs while its file has faults elsewhere.
+pub(super) fn admin_alone(file: &File, document: &Document<'_>, folder: &Path) -> Option<super::plan::Admin> {
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    let admin = admin::admin(file, &mut Notes { document, folder, faults: &mut faults, warnings: &mut warnings });
+    admin.filter(|_| faults.is_empty())
 }
 
 fn public(file: &File, notes: &mut Notes<'_>) -> Option<Public> {

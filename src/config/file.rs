@@ -29,6 +29,12 @@ pub struct File {
     pub listen_tls: OneOrMany,
     /// Those of both whose connections begin with a PROXY protocol header.
     pub proxy_protocol: OneOrMany,
+    /// Where ops look in: `host:port`, or `unix:` and a path.
+    pub admin: Option<String>,
+    /// A file that holds what they must show there.
+    pub admin_token_file: Option<PathBuf>,
+    /// An environment variable that holds it.
+    pub admin_token_env: Option<String>,
     /// Certificates of the TLS listeners.
     pub tls: Vec<TlsFile>,
     /// HTTP/2 on plain listeners too, for clients that begin with it unasked.

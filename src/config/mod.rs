@@ -50,6 +50,13 @@ pub fn read(text: &str, folder: &Path) -> Outcome {
     Outcome { plan: plan.filter(|_| faults.is_empty()), faults, warnings }
 }
 
+/// Where ops look in, by a configuration that may have faults elsewhere.
+pub fn admin(text: &str, folder: &Path) -> Option<plan::Admin> {
+    let document = Document::parse(text, &mut Vec::new());
+    let file: file::File = document.read(&[], &mut Vec::new());
+    compile::admin_alone(&file, &document, folder)
+}
+
 /// A plan with no buyers, which only passes visitors on to `origin`; for tests and benchmarks. Port 0 listens on a free one.
 ///
 /// # Panics

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
 use crate::rewrite::own_name::{Name, OwnName};
+use crate::secret::Secret;
 use crate::shop::{Account, Emptying, SignIn, Template};
 use crate::upstream::{Origin, PoolLimits};
 
@@ -35,6 +37,8 @@ pub type Plans = Arc<ArcSwap<Plan>>;
 pub struct Plan {
     /// Where to listen, and what is spoken there.
     pub listen: Vec<Listener>,
+    /// Where ops look in, if they do.
+    pub admin: Option<Admin>,
     /// How TLS is spoken, where a listener does.
     pub tls: Option<Tls>,
     /// Threads that serve.
@@ -81,6 +85,24 @@ impl Listener {
     pub fn plain(address: SocketAddr) -> Self {
         Listener { address, tls: false, proxy_protocol: false }
     }
+}
+
+/// Where ops look in.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where that is.
+    pub at: AdminAddress,
+    /// What they must show; only a Unix socket or a loopback address may do without.
+    pub token: Option<Secret>,
+}
+
+/// See [`Admin`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// Address and port.
+    Tcp(SocketAddr),
+    /// A Unix socket, open to our own user.
+    Unix(PathBuf),
 }
 
 /// The address that visitors type.

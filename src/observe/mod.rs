@@ -1,26 +1,83 @@
-//! What ops see: the log. Every line about a session or a refusal carries the reference that stands on the buyer's page.
+//! What ops see: the log, and numbers ([`metrics`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
 //!
 //! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
 //! stars.
 
+pub mod metrics;
+
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
-/// Starts logging to standard error; a second call changes nothing.
-pub fn log_to_stderr(json: bool, level: tracing::Level) {
-    // Only our own events: hyper and its kin say nothing that an ops person can act on.
-    let filter = EnvFilter::new(format!("off,punchout_proxy={}", level.as_str().to_lowercase()));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+pub use metrics::Metrics;
+
+/// What one running proxy shows of itself; all its workers share it.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How much is logged.
+    pub loudness: Loudness,
+}
+
+impl Watch {
+    /// A rule was looked for on a page of the shop's.
+    pub fn rule(&self, rule: &str, matched: bool) {
+        self.metrics.rule(rule, matched);
+    }
+}
+
+/// How much is logged, to be turned while we run.
+#[derive(Clone, Default)]
+pub struct Loudness(Option<reload::Handle<EnvFilter, Registry>>);
+
+/// The words for how much is logged, from little to much.
+pub const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
+
+impl Loudness {
+    /// The level in force, one of [`LEVELS`]; `None` where the log is not ours.
+    pub fn level(&self) -> Option<&'static str> {
+        let filter = self.0.as_ref()?.with_current(EnvFilter::to_string).ok()?;
+        LEVELS.into_iter().find(|level| filter.contains(&format!("punchout_proxy={level}")))
+    }
+
+    /// Logs so much from here on. `false` for a word that is none of [`LEVELS`], or where the log is not ours.
+    pub fn turn(&self, level: &str) -> bool {
+        let Some(level) = LEVELS.into_iter().find(|known| *known == level) else { return false };
+        self.0.as_ref().is_some_and(|handle| handle.reload(only_ours(level)).is_ok())
+    }
+}
+
+impl fmt::Debug for Loudness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Loudness").field(&self.level()).finish()
+    }
+}
+
+/// Starts logging to standard error at one of [`LEVELS`]; a second call changes nothing.
+pub fn log_to_stderr(json: bool, level: &str) -> Loudness {
+    let (filter, handle) = reload::Layer::new(only_ours(level));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_timer(SystemTime)
         .with_ansi(false);
-    let started = if json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
+    let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
     // Only a test that starts two proxies in one process comes here twice; the first one's format stays.
-    drop(started);
+    match tracing_subscriber::registry().with(filter).with(lines).try_init() {
+        Ok(()) => Loudness(Some(handle)),
+        Err(_) => Loudness::default(),
+    }
+}
+
+/// Only our own events: hyper and its kin say nothing that an ops person can act on.
+fn only_ours(level: &str) -> EnvFilter {
+    EnvFilter::new(format!("off,punchout_proxy={level}"))
 }
 
 /// A text that a caller may have had a hand in, for a line of the log: what could begin a line of its own, or move the

@@ -27,6 +27,18 @@ pub enum Ended {
     Replaced,
 }
 
+impl Ended {
+    /// As metrics and the log have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ended::Expired => "expired",
+            Ended::Returned => "returned",
+            Ended::Left => "cancelled",
+            Ended::Replaced => "replaced",
+        }
+    }
+}
+
 /// What a program is told instead of a page.
 #[derive(Serialize)]
 struct Told<'a> {

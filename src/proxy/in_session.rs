@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{
@@ -94,7 +95,9 @@ pub async fn serve(
         }
         Admitted::Ordinary(request) => request,
     };
+    let asked_at = Instant::now();
     let answer = forward::ask(x, request).await?;
+    x.metrics().shop_answered(asked_at.elapsed());
     bring_back(x, session, buyer, &asked, answer)
 }
 
@@ -181,6 +184,7 @@ fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
 
 /// Denied: the buyer sees the cart, from where the way on is; a script is told so.
 fn deny(x: &Exchange, session: &Session, asked: &Asked, denial: usize) -> Response<Body> {
+    x.metrics().denied();
     let rule = x.plan().shop.policy.denials.get(denial).map(|denial| denial.location.to_string());
     let (reference, path, rule) = (session.reference, &asked.path, rule.as_deref());
     tracing::info!(%reference, method = %asked.method, path, rule, code = Kind::Denied.code(), "denied in a punchout session");
@@ -275,14 +279,21 @@ fn changes<'p>(
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
+        let (rules, watch) = (shop.cart.clone(), x.shop().watch.clone());
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
             let cart = reader.finish();
+            for (rule, matched) in rules.matched(&cart) {
+                watch.rule(&rule, matched);
+            }
+            if !cart.lines.is_empty() {
+                watch.rule("shop.cart.checkout", seen.controls.get() > 0);
+            }
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&buyer, &session, &leave, &cart) + &end
+            hand_over::at_end_of_page(&watch, &buyer, &session, &leave, &cart) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;

@@ -35,6 +35,7 @@ pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
     match serve(&x, &who, request).await {
         Ok(answer) => answer,
         Err(problem) => {
+            x.metrics().problem(problem.kind);
             let (reference, code) = (x.reference(), problem.kind.code());
             let (side, peer) = (problem.kind.side(), x.peer());
             let detail = observe::one_line(&problem.detail);
@@ -49,7 +50,10 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await;
     match (route(x.plan(), &head, claim), punchout) {
-        (Route::Visitor, _) => rewritten::serve_visitor(x, Request::from_parts(head, body)).await,
+        (Route::Visitor, _) => {
+            x.shop().lane.visitor();
+            rewritten::serve_visitor(x, Request::from_parts(head, body)).await
+        }
         (Route::Enter, _) => {
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)

@@ -86,6 +86,7 @@ pub async fn claim(
                 && let Some(earlier) = earlier
                 && let Some(over) = store.end(earlier, Ended::Replaced, patience).await
             {
+                x.metrics().ended(&over.session.buyer, Ended::Replaced.word());
                 // Its cart is emptied when the new session begins, which may get the same account.
                 store.release(&over.session.hold, earlier).await;
                 number = store.lease(&keys, id, patience).await;

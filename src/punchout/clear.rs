@@ -8,6 +8,7 @@ use crate::config::plan;
 use crate::exchange::{Exchange, Shop};
 use crate::problem::{Kind, Problem};
 use crate::session::store::Over;
+use crate::session::{Ended, Stage};
 use crate::shop::{Jar, Page, Visit};
 
 /// A shop with a link for each line may number its lines anew after each removal.
@@ -63,6 +64,9 @@ pub async fn sweep(shop: Rc<Shop>) {
     let patience = super::accounts::patience(&shop.plan);
     while let Some(over) = shop.sessions.next_expired(patience).await {
         tracing::info!(reference = %over.session.reference, buyer = over.session.buyer, "a punchout session ended by itself");
+        if over.session.handed.stage() < Stage::Sent {
+            shop.watch.metrics.ended(&over.session.buyer, Ended::Expired.word());
+        }
         leave(shop.clone(), over, None).await;
     }
 }

@@ -43,9 +43,11 @@ struct Caller {
 pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
     let plan = x.plan();
     let address = x.client().asked_from(&head.headers, &plan.limits.trusted_proxies);
-    let turn =
-        x.entrance().address(address, plan.entry.rate).map_err(|wait| too_many(wait, "failed calls from there"))?;
-    let page = let_in(x, head, body).await;
+    let turn = x.entrance().address(address, plan.entry.rate).map_err(|wait| {
+        x.metrics().refused(Kind::EntryTooMany);
+        too_many(wait, "failed calls from there")
+    })?;
+    let page = let_in(x, head, body).await.inspect_err(|problem| x.metrics().refused(problem.kind));
     // Many users of one company come from one address; only a call that fails by its caller's fault costs a turn.
     if page.as_ref().err().is_none_or(|problem| problem.kind.side() != Side::Client) {
         turn.give_back();
@@ -196,10 +198,18 @@ async fn sign_in_at_shop(
     // An empty jar: what the browser has of an earlier stay in the shop must not leak into this session.
     let mut visit = super::visit(x, &head.headers, language, Jar::new())?;
     let (plan, buyer, reference) = (x.plan().clone(), buyer.clone(), x.reference());
+    let watch = x.shop().watch.clone();
     let task = tokio::task::spawn_local(async move {
         let no_rules = || Problem::new(Kind::Internal, "an account, and no rules to sign in by");
         let rules = plan.shop.sign_in.as_ref().ok_or_else(no_rules)?;
-        sign_in(rules, &mut visit, &account).await.map_err(|problem| match problem.kind {
+        let signed_in = sign_in(rules, &mut visit, &account).await;
+        match &signed_in {
+            Ok(_) => watch.rule("shop.sign_in", true),
+            Err(problem) if problem.kind == Kind::SignInFormMissing => watch.rule("shop.sign_in", false),
+            // A wrong password and a shop that is down say nothing of the rule.
+            Err(_) => {}
+        }
+        signed_in.map_err(|problem| match problem.kind {
             // The shop has judged the call's own password: the same answer as where we judge it.
             Kind::SignInRefused if buyer.passes_through() => Problem::new(Kind::EntryRefused, problem.detail),
             _ => problem,
@@ -249,10 +259,12 @@ async fn open(
         return Err(Problem::new(Kind::PoolBusy, detail).retry_after(WAIT));
     }
     claim.settled();
+    x.metrics().started(&session.buyer);
     // A second punchout replaces the first.
     if let Some(earlier) = cookie::read(&head.headers, x.secure())
         && let Some(over) = x.sessions().end(earlier, Ended::Replaced, accounts::patience(x.plan())).await
     {
+        x.metrics().ended(&over.session.buyer, Ended::Replaced.word());
         clear::in_background(x, over, None);
     }
     let (reference, buyer, account) = (session.reference, &session.buyer, &session.account);

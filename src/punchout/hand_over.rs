@@ -10,6 +10,7 @@ use crate::cart::Cart;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
+use crate::observe::Watch;
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
@@ -77,14 +78,14 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
 
 /// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it
 /// leads to our return page, which says why.
-pub fn at_end_of_page(buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
+pub fn at_end_of_page(watch: &Watch, buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
     match prepare(buyer, session, cart) {
         Leaving::Ready(hand_over, findings) => {
-            log(session, cart, &findings, "the cart page carries its hand-over form");
+            log(watch, session, cart, &findings, "the cart page carries its hand-over form");
             form_html(&hand_over, RETURN_FORM)
         }
         Leaving::Refused(findings) => {
-            log(session, cart, &findings, "the cart on this page must not leave as it is");
+            log(watch, session, cart, &findings, "the cart on this page must not leave as it is");
             closed(leave)
         }
     }
@@ -106,11 +107,15 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
     let shop = &plan.shop;
     let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
+    let watch = &x.shop().watch;
+    for (rule, matched) in shop.cart.matched(&cart) {
+        watch.rule(&rule, matched);
+    }
     let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
         Leaving::Ready(hand_over, findings) => {
-            log(session, &cart, &findings, "hands the cart over");
+            log(watch, session, &cart, &findings, "hands the cart over");
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.is_sap_event();
@@ -119,7 +124,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
-            log(session, &cart, &findings, "refuses to hand the cart over");
+            log(watch, session, &cart, &findings, "refuses to hand the cart over");
             let reference = session.reference.to_string();
             let contact = plan.contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
@@ -137,8 +142,9 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     Ok(page)
 }
 
-fn log(session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
+fn log(watch: &Watch, session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
     let (reference, buyer, lines) = (session.reference, &session.buyer, cart.lines.len());
+    watch.metrics.cart(buyer, lines, findings);
     if Finding::any_error(findings) {
         let code = Kind::CartRefused.code();
         tracing::warn!(%reference, code, %buyer, lines, hook = %session.hook, "{what}");

@@ -16,7 +16,10 @@ use crate::session::{Session, Stage};
 /// send it again. It says so after the fact: where it cannot, nothing is lost but time, for the next session that gets
 /// the account empties its cart too.
 pub async fn sent(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Page {
-    session.handed.reach(Stage::Sent);
+    // A cart that may be sent again is returned once.
+    if session.handed.reach(Stage::Sent) < Stage::Sent {
+        x.metrics().ended(&buyer.name, Ended::Returned.word());
+    }
     tracing::info!(reference = %session.reference, buyer = buyer.name, "the browser says that the cart was sent");
     if !buyer.form.again {
         end(x, session, headers, Ended::Returned).await;
@@ -29,6 +32,9 @@ pub async fn sent(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Head
 /// # Errors
 /// A machine without randomness.
 pub async fn cancel(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
+    if session.handed.stage() < Stage::Sent {
+        x.metrics().ended(&buyer.name, Ended::Left.word());
+    }
     end(x, session, headers, Ended::Left).await;
     tracing::info!(reference = %session.reference, buyer = buyer.name, "the buyer leaves without a cart");
     let words = texts::of(session.language());

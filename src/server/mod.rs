@@ -22,7 +22,9 @@ use tokio::sync::Semaphore;
 
 pub use crate::config::Limits;
 
+use crate::admin;
 use crate::config::Plans;
+use crate::observe::Watch;
 use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
@@ -35,8 +37,11 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    admin_address: Option<SocketAddr>,
     drain: Arc<Drain>,
     threads: Vec<JoinHandle<()>>,
+    /// Ends last: that we drain can be seen there.
+    admin: Option<JoinHandle<()>>,
 }
 
 /// Listens and serves `plans`' current plan, and every later one from the next request on. The listeners, the
@@ -46,7 +51,7 @@ pub struct Running {
 /// # Errors
 /// When an address cannot be listened on, or a thread or runtime cannot be made.
 pub fn run(plans: &Plans) -> io::Result<Running> {
-    run_with(plans, Vec::new())
+    run_with(plans, Vec::new(), Watch::default())
 }
 
 /// The same with sockets that somebody else (systemd) listens on already: each takes the place of the listener with its
@@ -54,7 +59,7 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
 ///
 /// # Errors
 /// Also when a socket's address is none of the plan's.
-pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Running> {
+pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io::Result<Running> {
     let plan = plans.load_full();
     let sessions = Store::in_memory(plan.session.most);
     let entrance = Arc::new(Entrance::new());
@@ -62,7 +67,11 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Runnin
     let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
     let drain = Arc::new(Drain::new());
     let live = Live::new(plan.pool.max_live);
-    let mut running = Running { addresses, drain: drain.clone(), threads: Vec::new() };
+    let open = Arc::new(Semaphore::new(plan.limits.connections));
+    // Before anybody is served: an address that cannot be had is told of at once.
+    let door = plan.admin.as_ref().map(|admin| admin::listen(&admin.at)).transpose()?;
+    let admin_address = door.as_ref().and_then(admin::Door::address);
+    let mut running = Running { addresses, admin_address, drain: drain.clone(), threads: Vec::new(), admin: None };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
         let shared = worker::Shared {
@@ -71,13 +80,31 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>) -> io::Result<Runnin
             entrance: entrance.clone(),
             live: live.clone(),
             drain: drain.clone(),
+            watch: watch.clone(),
         };
         let (desk, thread) = worker::start(number, shared)?;
         seats.push(desk);
         running.threads.push(thread);
     }
-    let open = Arc::new(Semaphore::new(plan.limits.connections));
-    running.threads.push(accept::start(sockets, accept::Door { desks: seats, open, plans: plans.clone(), drain })?);
+    let workers_door = accept::Door { desks: seats, open: open.clone(), plans: plans.clone(), drain: drain.clone() };
+    running.threads.push(accept::start(sockets, workers_door)?);
+    if let Some(door) = door {
+        let (most, draining) = (plan.limits.connections, drain.clone());
+        let inside = admin::Inside {
+            plans: plans.clone(),
+            sessions,
+            watch,
+            live,
+            connections: Box::new(move || most.saturating_sub(open.available_permits())),
+            draining: Box::new(move || draining.is_on()),
+        };
+        running.admin = Some(on_thread("admin".into(), move || async move {
+            tokio::select! {
+                () = admin::serve(door, inside) => {}
+                () = drain.cut_off() => {}
+            }
+        })?);
+    }
     Ok(running)
 }
 
@@ -85,6 +112,11 @@ impl Running {
     /// Where clients reach us; with the port that was taken where the plan said 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where ops look in, unless that is a Unix socket or nowhere.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
     }
 
     /// Begins to stop: no new connection, answers under way are finished, for `Limits::drain` at most. Returns at once.
@@ -95,14 +127,19 @@ impl Running {
     /// Stops, and waits until everything has ended.
     pub async fn shutdown(mut self) {
         self.stop();
-        let threads = std::mem::take(&mut self.threads);
         // Only a panic of the joining task itself could fail here, and joining does not panic.
-        let _ = tokio::task::spawn_blocking(move || join(threads)).await;
+        let _ = tokio::task::spawn_blocking(move || self.end()).await;
     }
 
     /// Waits, without a runtime, until somebody has called [`Running::stop`] and everything has ended.
     pub fn join(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
         join(std::mem::take(&mut self.threads));
+        self.drain.cut();
+        join(self.admin.take().into_iter().collect());
     }
 }
 

@@ -18,6 +18,7 @@ use super::drain::Drain;
 use crate::config::plan::Listener;
 use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
+use crate::observe::Watch;
 use crate::punchout::clear;
 use crate::session::entrance::Entrance;
 use crate::session::store::Store;
@@ -98,6 +99,7 @@ pub(super) struct Shared {
     pub(super) entrance: Arc<Entrance>,
     pub(super) live: Arc<Live>,
     pub(super) drain: Arc<Drain>,
+    pub(super) watch: Watch,
 }
 
 /// What a worker's connections share.
@@ -110,10 +112,11 @@ pub(super) struct Worker {
 
 impl Worker {
     fn new(shared: Shared) -> Rc<Self> {
-        let Shared { plans, sessions, entrance, live, drain } = shared;
+        let Shared { plans, sessions, entrance, live, drain, watch } = shared;
+        let lane = watch.metrics.lane();
         let plan = plans.load_full();
         let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), live.clone());
-        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions, entrance }));
+        let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions, entrance, watch, lane }));
         Rc::new(Worker { plans, live, shop, drain })
     }
 

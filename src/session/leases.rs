@@ -96,6 +96,12 @@ impl Leases {
         }
     }
 
+    /// Accounts that somebody has.
+    pub(super) fn count(&self, is_open: impl Fn(SessionId) -> bool) -> usize {
+        let now = Instant::now();
+        self.held.values().filter(|lease| lease.holds(now, &is_open)).count()
+    }
+
     fn change(&mut self, account: &str, holder: SessionId, phase: Phase) -> bool {
         match self.held.get_mut(account) {
             Some(lease) if lease.holder == holder => {

@@ -146,6 +146,14 @@ impl Store {
         self.waiting.remove(&ticket)
     }
 
+    /// How many sessions are open, how many of them have an account to themselves, and how many calls wait for one.
+    pub fn count(&self) -> (u64, usize, u64) {
+        self.sessions.run_pending_tasks();
+        self.waiting.run_pending_tasks();
+        let leases = lock(&self.leases).count(|id| self.is_open(id));
+        (self.sessions.entry_count(), leases, self.waiting.entry_count())
+    }
+
     fn remove(&self, id: SessionId, how: Ended) -> Option<Arc<Session>> {
         let session = self.sessions.remove(&id)?;
         self.ends.insert(id, how);

@@ -57,6 +57,11 @@ impl Live {
         self.permits.clone().acquire_owned().await.ok()
     }
 
+    /// Connections that are open or being made, over all workers.
+    pub fn open(&self) -> usize {
+        self.max.load(Ordering::Acquire).saturating_sub(self.permits.available_permits())
+    }
+
     /// Requests that wait for a connection now, over all workers.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Acquire)

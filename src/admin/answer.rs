@@ -1,0 +1,100 @@
+//! What is answered.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+
+use super::Inside;
+use super::allow::{Refused, allow};
+use crate::observe::LEVELS;
+use crate::observe::metrics::{self, Present};
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// More than this nobody has to say.
+const BODY: usize = 64 << 10;
+
+/// Answers one request.
+pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let plan = inside.plans.load_full();
+    let token = plan.admin.as_ref().and_then(|admin| admin.token.as_ref());
+    match allow(&head.method, &head.headers, token, tcp) {
+        Ok(()) => {}
+        Err(Refused::Token) => {
+            let mut answer =
+                plain(StatusCode::UNAUTHORIZED, "the token of `admin_token_file` or `admin_token_env`, please");
+            let scheme = HeaderValue::from_static("Basic realm=\"punchout-proxy\", charset=\"UTF-8\"");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+            return answer;
+        }
+        Err(Refused::OtherSite) => return plain(StatusCode::FORBIDDEN, "not for pages of another site"),
+    }
+    match (&head.method, head.uri.path()) {
+        (&Method::GET | &Method::HEAD, "/live") => plain(StatusCode::OK, "live"),
+        (&Method::GET | &Method::HEAD, "/ready") => ready(inside),
+        (&Method::GET | &Method::HEAD, "/metrics") => {
+            inside.watch.metrics.set(present(inside));
+            typed(StatusCode::OK, metrics::CONTENT_TYPE, inside.watch.metrics.text())
+        }
+        (&Method::GET | &Method::HEAD, "/log-level") => match inside.watch.loudness.level() {
+            Some(level) => plain(StatusCode::OK, level),
+            None => plain(StatusCode::CONFLICT, "the log is not this program's own"),
+        },
+        (&Method::PUT, "/log-level") => turn(inside, body).await,
+        (_, "/live" | "/ready" | "/metrics") => not_allowed("GET, HEAD"),
+        (_, "/log-level") => not_allowed("GET, HEAD, PUT"),
+        _ => plain(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics and /log-level"),
+    }
+}
+
+/// The listeners are up and a plan is loaded as soon as anybody can ask.
+fn ready(inside: &Inside) -> Answer {
+    if (inside.draining)() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "draining: no new connections are taken");
+    }
+    plain(StatusCode::OK, "ready")
+}
+
+fn present(inside: &Inside) -> Present {
+    let (sessions, leases, waiting) = inside.sessions.count();
+    Present {
+        sessions,
+        leases,
+        waiting,
+        connections: (inside.connections)(),
+        shop_connections: inside.live.open(),
+        shop_waiting: inside.live.waiting(),
+    }
+}
+
+async fn turn(inside: &Inside, body: Incoming) -> Answer {
+    let told = Limited::new(body, BODY).collect().await.map(|told| told.to_bytes()).unwrap_or_default();
+    let level = String::from_utf8_lossy(&told);
+    let level = level.trim();
+    if inside.watch.loudness.turn(level) {
+        tracing::info!(level, "the log was turned");
+        return plain(StatusCode::OK, level);
+    }
+    plain(StatusCode::BAD_REQUEST, format!("one of {}, please", LEVELS.join(", ")))
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, methods);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}
+
+fn plain(status: StatusCode, text: impl Into<String>) -> Answer {
+    typed(status, "text/plain; charset=utf-8", text.into() + "\n")
+}
+
+pub(super) fn typed(status: StatusCode, kind: &'static str, text: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(text.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
