@@ -167,7 +167,7 @@ fn keep_fixed(new: &mut Plan, old: &Plan) -> Vec<&'static str> {
     new.workers = old.workers;
     new.limits.connections = old.limits.connections;
     new.session.most = old.session.most;
-    new.log = old.log;
+    (new.log.format, new.log.level) = (old.log.format, old.log.level);
     if new.tls.is_none() {
         // The listeners for TLS are still there.
         new.tls.clone_from(&old.tls);

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -15,6 +16,7 @@ use super::file::{DenyFormFile, File, Size, Time};
 use super::limits::Limits;
 use super::plan::{Entry, Log, Plan, Public, SessionLimits};
 use crate::location::Location;
+use crate::observe::returns::Audit;
 use crate::policy::{Denial, Policy};
 use crate::upstream::PoolLimits;
 
@@ -81,7 +83,13 @@ pub(super) fn plan(
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
     let session = session(file, &mut notes);
-    let log = Log { format: file.log.format.unwrap_or_default(), level: file.log.level.unwrap_or_default() };
+    let log = Log {
+        format: file.log.format.unwrap_or_default(),
+        level: file.log.level.unwrap_or_default(),
+        sessions: file.log.sessions.unwrap_or(true),
+        visitors: file.log.visitors.unwrap_or(false),
+    };
+    let audit = audit(file, &mut notes);
     Some(Plan {
         listen,
         admin,
@@ -99,6 +107,7 @@ pub(super) fn plan(
         session,
         buyers,
         log,
+        audit,
     })
 }
 
@@ -178,6 +187,21 @@ fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {
         notes.fault("session.most", "is 0: no session could begin");
     }
     session
+}
+
+fn audit(file: &File, notes: &mut Notes<'_>) -> Option<Arc<Audit>> {
+    let Some(name) = &file.audit.file else {
+        if file.audit.fsync.is_some() {
+            notes.fault("audit.fsync", "needs `audit.file`: where returned carts are written down");
+        }
+        return None;
+    };
+    let file = Audit { file: notes.folder.join(name), fsync: file.audit.fsync.unwrap_or(false) };
+    if file.file.is_dir() || !file.file.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+    {
+        notes.fault("audit.file", format!("{} is no file in a folder that is there", file.file.display()));
+    }
+    Some(Arc::new(file))
 }
 
 fn workers(file: &File, notes: &mut Notes<'_>) -> usize {

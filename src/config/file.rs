@@ -63,6 +63,8 @@ pub struct File {
     pub limits: LimitsFile,
     /// What is written to standard error.
     pub log: LogFile,
+    /// Where returned carts are written down.
+    pub audit: AuditFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
     /// The shop's category, to the class that buyers get.
@@ -361,6 +363,20 @@ pub struct LogFile {
     pub format: Option<LogFormat>,
     /// `error`, `warn`, `info`, `debug`.
     pub level: Option<LogLevel>,
+    /// A line for each request of a session.
+    pub sessions: Option<bool>,
+    /// A line for each visitor's request.
+    pub visitors: Option<bool>,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditFile {
+    /// Where to; nowhere by default.
+    pub file: Option<PathBuf>,
+    /// Whether each line is on the disk before the next is written.
+    pub fsync: Option<bool>,
 }
 
 /// How a log line looks.

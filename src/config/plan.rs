@@ -20,6 +20,7 @@ use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
 use crate::location::Location;
+use crate::observe::returns::Audit;
 use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
@@ -67,6 +68,8 @@ pub struct Plan {
     pub buyers: Buyers,
     /// What is logged, and how.
     pub log: Log,
+    /// Where returned carts are written down, if they are.
+    pub audit: Option<Arc<Audit>>,
 }
 
 /// One address to listen on.
@@ -186,6 +189,10 @@ pub struct Log {
     pub format: LogFormat,
     /// How much.
     pub level: LogLevel,
+    /// A line for each request of a session.
+    pub sessions: bool,
+    /// A line for each visitor's request.
+    pub visitors: bool,
 }
 
 /// A customer who may punch out.

@@ -1,9 +1,10 @@
-//! What ops see: the log, and numbers ([`metrics`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
+//! What ops see: the log, numbers ([`metrics`]) and carts that were handed over ([`returns`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
 //!
 //! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
 //! stars.
 
 pub mod metrics;
+pub mod returns;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 pub use metrics::Metrics;
+pub use returns::Returns;
 
 /// What one running proxy shows of itself; all its workers share it.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Watch {
     pub metrics: Arc<Metrics>,
     /// How much is logged.
     pub loudness: Loudness,
+    /// Carts that were handed over.
+    pub returns: Returns,
 }
 
 impl Watch {

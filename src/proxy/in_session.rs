@@ -25,7 +25,7 @@ use super::rewritten::{self, Opened};
 use crate::cart::read_html::Reader;
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
-use crate::exchange::Exchange;
+use crate::exchange::{Course, Exchange};
 use crate::location::Target;
 use crate::pages::Nonce;
 use crate::policy::Verdict;
@@ -97,7 +97,10 @@ pub async fn serve(
     };
     let asked_at = Instant::now();
     let answer = forward::ask(x, request).await?;
-    x.metrics().shop_answered(asked_at.elapsed());
+    let first_byte = asked_at.elapsed();
+    x.metrics().shop_answered(first_byte);
+    let connect = Some(answer.body().waited());
+    x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
     bring_back(x, session, buyer, &asked, answer)
 }
 
@@ -279,11 +282,12 @@ fn changes<'p>(
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
-        let (rules, watch) = (shop.cart.clone(), x.shop().watch.clone());
+        let served_by = x.shop().clone();
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
             let cart = reader.finish();
-            for (rule, matched) in rules.matched(&cart) {
+            let watch = &served_by.watch;
+            for (rule, matched) in served_by.plan.shop.cart.matched(&cart) {
                 watch.rule(&rule, matched);
             }
             if !cart.lines.is_empty() {
@@ -293,7 +297,7 @@ fn changes<'p>(
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&watch, &buyer, &session, &leave, &cart) + &end
+            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;

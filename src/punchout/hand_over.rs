@@ -8,9 +8,10 @@ use http::HeaderMap;
 
 use crate::cart::Cart;
 use crate::config::plan::Buyer;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Shop};
 use crate::finding::{Finding, Severity, code};
 use crate::observe::Watch;
+use crate::observe::returns::{self, Handed};
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
@@ -78,14 +79,15 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
 
 /// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it
 /// leads to our return page, which says why.
-pub fn at_end_of_page(watch: &Watch, buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
+pub fn at_end_of_page(shop: &Shop, buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
     match prepare(buyer, session, cart) {
         Leaving::Ready(hand_over, findings) => {
-            log(watch, session, cart, &findings, "the cart page carries its hand-over form");
+            log(&shop.watch, session, cart, &findings, "the cart page carries its hand-over form");
+            note(shop, session, cart, &hand_over, &findings);
             form_html(&hand_over, RETURN_FORM)
         }
         Leaving::Refused(findings) => {
-            log(watch, session, cart, &findings, "the cart on this page must not leave as it is");
+            log(&shop.watch, session, cart, &findings, "the cart on this page must not leave as it is");
             closed(leave)
         }
     }
@@ -116,6 +118,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let mut page = match prepare(buyer, session, &cart) {
         Leaving::Ready(hand_over, findings) => {
             log(watch, session, &cart, &findings, "hands the cart over");
+            note(x.shop(), session, &cart, &hand_over, &findings);
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.is_sap_event();
@@ -140,6 +143,22 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
         page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
     }
     Ok(page)
+}
+
+/// Writes down a cart that is given out.
+fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: &HandOver, findings: &[Finding]) {
+    let handed = Handed {
+        time: returns::now(),
+        reference: session.reference.to_string(),
+        buyer: session.buyer.clone(),
+        hook: hand_over.action().to_owned(),
+        target: hand_over.target.to_string(),
+        charset: hand_over.charset.label().to_owned(),
+        lines: cart.lines.len(),
+        fields: hand_over.hidden(),
+        findings: findings.iter().map(ToString::to_string).collect(),
+    };
+    shop.watch.returns.handed(shop.plan.audit.as_ref(), &shop.watch.metrics, handed);
 }
 
 fn log(watch: &Watch, session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {
