@@ -5,6 +5,8 @@
 
 mod allow;
 mod answer;
+mod console;
+mod simulator;
 
 use std::convert::Infallible;
 use std::io;

@@ -198,6 +198,7 @@ fn session(id: SessionId, account: &str, idle: Duration) -> Session {
         idle,
         longest: PATIENCE,
         report_only: false,
+        simulated: false,
     }
 }
 

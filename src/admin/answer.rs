@@ -1,26 +1,31 @@
 //! What is answered.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 
 use super::Inside;
 use super::allow::{Refused, allow};
+use super::{console, simulator};
 use crate::observe::LEVELS;
 use crate::observe::metrics::{self, Present};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// More than this nobody has to say.
-const BODY: usize = 64 << 10;
+/// A large cart; more than this nobody has to say.
+const BODY: usize = 4 << 20;
 
 /// Answers one request.
 pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let plan = inside.plans.load_full();
     let token = plan.admin.as_ref().and_then(|admin| admin.token.as_ref());
+    // A hook's ticket is all that a cart from the shop's pages can show.
+    if let (&Method::POST, Some(ticket)) = (&head.method, head.uri.path().strip_prefix("/hook/")) {
+        return simulator::arrive(inside, ticket, read(body).await);
+    }
     match allow(&head.method, &head.headers, token, tcp) {
         Ok(()) => {}
         Err(Refused::Token) => {
@@ -44,9 +49,17 @@ pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming
             None => plain(StatusCode::CONFLICT, "the log is not this program's own"),
         },
         (&Method::PUT, "/log-level") => turn(inside, body).await,
+        (&Method::GET | &Method::HEAD, "/") => console::page(inside, tcp),
+        (&Method::GET | &Method::HEAD, "/console.css") => {
+            typed(StatusCode::OK, "text/css; charset=utf-8", console::STYLE)
+        }
+        (&Method::POST, "/simulator") if tcp => {
+            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            simulator::begin(inside, host, &read(body).await)
+        }
         (_, "/live" | "/ready" | "/metrics") => not_allowed("GET, HEAD"),
         (_, "/log-level") => not_allowed("GET, HEAD, PUT"),
-        _ => plain(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics and /log-level"),
+        _ => plain(StatusCode::NOT_FOUND, "there are / (the console), /live, /ready, /metrics and /log-level"),
     }
 }
 
@@ -71,7 +84,7 @@ fn present(inside: &Inside) -> Present {
 }
 
 async fn turn(inside: &Inside, body: Incoming) -> Answer {
-    let told = Limited::new(body, BODY).collect().await.map(|told| told.to_bytes()).unwrap_or_default();
+    let told = read(body).await;
     let level = String::from_utf8_lossy(&told);
     let level = level.trim();
     if inside.watch.loudness.turn(level) {
@@ -81,14 +94,38 @@ async fn turn(inside: &Inside, body: Incoming) -> Answer {
     plain(StatusCode::BAD_REQUEST, format!("one of {}, please", LEVELS.join(", ")))
 }
 
+/// A body that is too long, or breaks off, is none.
+async fn read(body: Incoming) -> Bytes {
+    Limited::new(body, BODY).collect().await.map(|told| told.to_bytes()).unwrap_or_default()
+}
+
 fn not_allowed(methods: &'static str) -> Answer {
     let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, methods);
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     answer
 }
 
-fn plain(status: StatusCode, text: impl Into<String>) -> Answer {
+pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Answer {
     typed(status, "text/plain; charset=utf-8", text.into() + "\n")
+}
+
+/// A page of the console.
+pub(super) fn html(title: &str, main: &str) -> Answer {
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <link rel=\"stylesheet\" href=\"/console.css\">\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">To the content</a>\n<main id=\"main\">\n<h1>{title}</h1>\n{main}</main>\n</body>\n</html>\n"
+    );
+    let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", page);
+    // Frames show the shop; forms lead to it.
+    let policy =
+        "default-src 'none'; style-src 'self'; frame-src http: https:; frame-ancestors 'self'; base-uri 'none'";
+    let headers = answer.headers_mut();
+    headers.insert("content-security-policy", HeaderValue::from_static(policy));
+    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
 }
 
 pub(super) fn typed(status: StatusCode, kind: &'static str, text: impl Into<Bytes>) -> Answer {

@@ -341,6 +341,11 @@ impl Buyers {
         self.0.iter().filter(|buyer| buyer.passes_through()).find(|buyer| hook.allowed_by(&buyer.hooks).is_ok())
     }
 
+    /// All of them, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Buyer>> {
+        self.0.iter()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

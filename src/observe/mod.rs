@@ -6,6 +6,7 @@
 pub mod drift;
 pub mod metrics;
 pub mod returns;
+pub mod simulations;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,6 +20,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 pub use drift::Drift;
 pub use metrics::Metrics;
 pub use returns::Returns;
+pub use simulations::Simulations;
 
 /// What one running proxy shows of itself; all its workers share it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Watch {
     pub returns: Returns,
     /// Rules that used to match.
     pub drift: Drift,
+    /// Punchouts made from the console.
+    pub simulations: Simulations,
 }
 
 /// How much is logged, to be turned while we run.

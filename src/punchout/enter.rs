@@ -18,7 +18,7 @@ use crate::exchange::Exchange;
 use crate::pages::{self, Language, Page, Reader};
 use crate::problem::{Kind, Problem, Side};
 use crate::protocol::oci::entry::{Entry, EntryError, Function};
-use crate::protocol::oci::hook::Hook;
+use crate::protocol::oci::hook::{Hook, HookRefusal};
 use crate::session::entrance::TooMany;
 use crate::session::id::Ticket;
 use crate::session::{Ended, Handed, Hold, Session, Waiting, cookie};
@@ -58,7 +58,7 @@ pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<P
 async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
     let call = read(x, head, body)?;
     let buyer = identify(x, &call).await?;
-    let hook = admit(&buyer, &call)?;
+    let hook = admit(x, &buyer, &call)?;
     let caller = Caller { buyer, hook, call };
     match begin(x, head, caller).await? {
         Begun::Session(page) => Ok(page),
@@ -79,7 +79,7 @@ pub async fn again(x: &Exchange, head: &request::Parts) -> Result<Page, Problem>
     // The configuration may have changed while they waited.
     let buyer = x.plan().buyers.named(&waiting.buyer).cloned().ok_or_else(void)?;
     let hook = waiting.hook.clone();
-    hook.allowed_by(&buyer.hooks)
+    is_allowed(x, &buyer, &hook)
         .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))?;
     match begin(x, head, Caller { buyer, hook, call: waiting.entry.clone() }).await? {
         Begun::Session(page) => Ok(page),
@@ -178,11 +178,16 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     }
 }
 
-fn admit(buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
+fn admit(x: &Exchange, buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
     // An ordinary call has a HOOK_URL: Entry::parse sees to it.
     let hook = Hook::parse(call.hook.as_deref().unwrap_or_default());
-    hook.and_then(|hook| hook.allowed_by(&buyer.hooks).map(|()| hook))
+    hook.and_then(|hook| is_allowed(x, buyer, &hook).map(|()| hook))
         .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))
+}
+
+/// By the buyer's list, or because the hook is the console's own and was made for this buyer.
+fn is_allowed(x: &Exchange, buyer: &Buyer, hook: &Hook) -> Result<(), HookRefusal> {
+    if x.shop().watch.simulations.allow(hook.text(), &buyer.name) { Ok(()) } else { hook.allowed_by(&buyer.hooks) }
 }
 
 /// Signs in with the claimed account and empties what an earlier session left in its cart, in a task of its own: a browser
@@ -236,6 +241,7 @@ async fn open(
 ) -> Result<Arc<Session>, Problem> {
     let limits = &x.plan().session;
     let language = head.headers.get(header::ACCEPT_LANGUAGE).cloned();
+    let simulated = x.shop().watch.simulations.allow(hook.text(), &buyer.name);
     let session = Arc::new(Session {
         // A fresh one always, never one that a request brought.
         id: claim.id,
@@ -250,6 +256,7 @@ async fn open(
         jar,
         handed: Handed::default(),
         seen: AtomicBool::new(false),
+        simulated,
         report_only: buyer.report_only || falls_in(limits.report_only_share),
         began: SystemTime::now(),
         idle: limits.idle,

@@ -49,6 +49,8 @@ pub struct Session {
     pub browser: Browser,
     /// Its pages stay as the shop wrote them and its cart stays in the shop: all is worked out and logged alone.
     pub report_only: bool,
+    /// Made from the console: its hook is the console's own.
+    pub simulated: bool,
     /// How far its cart has got.
     pub handed: Handed,
     /// Whether its first page has been asked for.

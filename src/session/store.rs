@@ -146,6 +146,13 @@ impl Store {
         self.waiting.remove(&ticket)
     }
 
+    /// The open sessions, the latest first; looking keeps none from going idle.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        let mut all: Vec<_> = self.sessions.iter().map(|(_, session)| session).collect();
+        all.sort_by_key(|session| std::cmp::Reverse(session.began));
+        all
+    }
+
     /// How many sessions are open, how many of them have an account to themselves, and how many calls wait for one.
     pub fn count(&self) -> (u64, usize, u64) {
         self.sessions.run_pending_tasks();
