@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod bar;
 pub mod clear;
 pub mod enter;
+pub mod frame;
 pub mod hand_over;
 pub mod hygiene;
 pub mod leave;
