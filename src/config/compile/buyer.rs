@@ -45,6 +45,7 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
     let (password, accounts, mapping) = (password?, accounts?, mapping?);
     let embed = buyer.embed.unwrap_or_default();
+    let report_only = buyer.report_only.unwrap_or(false);
     Some(Buyer {
         name,
         username,
@@ -57,6 +58,7 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
         bar,
         embed,
         framed_by,
+        report_only,
         form,
         severities,
     })
