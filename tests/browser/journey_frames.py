@@ -64,11 +64,23 @@ class Shop(Answering):
 
 
 class System(Answering):
-    """The procurement system: `/frame` and `/window` begin, everything else is the hook."""
+    """The procurement system: `/frame` and `/window` begin, everything posted is for the hook. `/around` shows `/cookies` of
+    the other site in a frame, to see what the browser keeps there."""
 
     entry, arrived = "", []
 
     def do_GET(self):
+        if self.path == "/around":
+            return self.answer(f"<iframe id=other src='https://{BUYER}:{self.server.server_port}/cookies'></iframe>")
+        if self.path == "/cookies":
+            self.send_response(303)
+            self.send_header("Set-Cookie", "plain=1; Secure; SameSite=None")
+            self.send_header("Set-Cookie", "parted=1; Secure; SameSite=None; Partitioned")
+            self.send_header("Location", "/kept")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        if self.path == "/kept":
+            return self.answer(f"<p id=kept>{self.headers.get('Cookie', '')}</p>")
         fields = {"USERNAME": "acme", "PASSWORD": "x", "HOOK_URL": f"https://{self.headers['Host']}/hook", "~TARGET": "_parent"}
         inputs = "".join(f'<input type=hidden name="{name}" value="{html.escape(value)}">' for name, value in fields.items())
         target = "shop" if self.path == "/frame" else "_self"
@@ -119,6 +131,12 @@ class Frames(unittest.TestCase):
         System.arrived.clear()
         SCREENS.mkdir(parents=True, exist_ok=True)
 
+    def browser(self, preferences):
+        arguments = ["--ignore-certificate-errors", f"--host-resolver-rules=MAP {SHOP} 127.0.0.1, MAP {BUYER} 127.0.0.1"]
+        browser = the_driver().browser(arguments=arguments, preferences=preferences)
+        self.addCleanup(browser.close)
+        return browser
+
     def start(self, embed, preferences, onward="redirect"):
         (shop, system), port = servers(), free_port()
         pem, key = certificate()
@@ -155,9 +173,7 @@ embed = "{embed}"
         proxy = Process("proxy", [config.BINARY, "run", "--config", file], port, cwd=WORK)
         self.addCleanup(proxy.end)
         System.entry = f"https://{SHOP}:{port}{config.ENTRY}"
-        arguments = ["--ignore-certificate-errors", f"--host-resolver-rules=MAP {SHOP} 127.0.0.1, MAP {BUYER} 127.0.0.1"]
-        browser = the_driver().browser(arguments=arguments, preferences=preferences)
-        self.addCleanup(browser.close)
+        browser = self.browser(preferences)
         browser.open(f"https://{BUYER}:{system}/{'frame' if embed == 'iframe' else 'window'}")
         browser.find("#go").click()
         if embed == "iframe":
@@ -177,6 +193,13 @@ embed = "{embed}"
         self.assertEqual(arrived["NEW_ITEM-QUANTITY[1]"], ["2.000"])
 
     BLOCKED = {"profile.cookie_controls_mode": 1, "profile.block_third_party_cookies": True}
+
+    def test_this_browser_blocks_third_party_cookies(self):
+        """Else the journey in the frame would prove little."""
+        browser = self.browser(self.BLOCKED)
+        browser.open(f"https://{SHOP}:{servers()[1]}/around")
+        browser.enter_frame("#other")
+        self.assertEqual(browser.find("#kept").text, "parted=1")
 
     def test_a_cart_returns_from_a_frame_without_third_party_cookies(self):
         browser = self.start("iframe", self.BLOCKED)
