@@ -25,6 +25,7 @@ mod habits;
 mod listen;
 mod origin;
 mod shop;
+mod store;
 
 pub use habits::{Habits, habits_of};
 
@@ -170,6 +171,7 @@ fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {
         idle: time(file.session.idle, 30 * 60),
         longest: time(file.session.longest, 8 * 60 * 60),
         most: file.session.most.unwrap_or(10_000),
+        store: store::store(&file.session, notes),
     };
     if session.idle > session.longest {
         notes.warn("session.idle", "is longer than `session.longest`, which ends every session first");

@@ -177,6 +177,21 @@ pub struct SessionLimits {
     pub longest: Duration,
     /// How many at a time.
     pub most: u64,
+    /// Where several sidecars keep them together.
+    pub store: Option<StoreAddress>,
+}
+
+/// A Valkey or Redis that several sidecars share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreAddress {
+    /// `redis://` or `rediss://`, without a password.
+    pub url: String,
+    /// The store's own.
+    pub password: Option<Secret>,
+    /// By which what is in the store is encrypted.
+    pub key: Secret,
+    /// PEM, in place of the system's certificates.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// What is logged, and how.
