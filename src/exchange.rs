@@ -1,9 +1,10 @@
 //! What one request carries on its way down.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
@@ -54,6 +55,18 @@ pub struct Exchange {
     shop: Rc<Shop>,
     client: Rc<Client>,
     reference: OnceCell<Reference>,
+    course: Cell<Course>,
+}
+
+/// How far a request has come, for the line that is logged of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Course {
+    /// It is a visitor's no more: a session's, a catalog call, or for a page of ours.
+    pub punchout: bool,
+    /// How long it waited for a connection to the shop.
+    pub connect: Option<Duration>,
+    /// How long the shop took to begin its answer, that wait included.
+    pub first_byte: Option<Duration>,
 }
 
 impl Client {
@@ -106,7 +119,7 @@ impl Client {
 impl Exchange {
     /// A request of `client` to `shop`.
     pub fn new(shop: Rc<Shop>, client: Rc<Client>) -> Self {
-        Exchange { shop, client, reference: OnceCell::new() }
+        Exchange { shop, client, reference: OnceCell::new(), course: Cell::default() }
     }
 
     /// The plan this request is served by, from beginning to end.
@@ -159,6 +172,11 @@ impl Exchange {
         self.client.secure || self.shop.plan.public.as_ref().is_some_and(|public| public.secure)
     }
 
+    /// How far it has come.
+    pub fn course(&self) -> &Cell<Course> {
+        &self.course
+    }
+
     /// What stands on a problem page and in the log beside it: the session's reference where there is a session, else made
     /// when first asked for. Visitors never pay for it.
     pub fn reference(&self) -> Reference {
@@ -177,7 +195,8 @@ impl Exchange {
 impl Clone for Exchange {
     /// Both carry the same reference from here on.
     fn clone(&self) -> Self {
-        Exchange { shop: self.shop.clone(), client: self.client.clone(), reference: OnceCell::from(self.reference()) }
+        let reference = OnceCell::from(self.reference());
+        Exchange { shop: self.shop.clone(), client: self.client.clone(), reference, course: self.course.clone() }
     }
 }
 

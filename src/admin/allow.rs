@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, Method};
-use subtle::ConstantTimeEq;
 
 use crate::secret::Secret;
 
@@ -24,7 +23,7 @@ pub(super) enum Refused {
 /// name of its own that leads to it, which Host tells, or by a form, which Sec-Fetch-Site or Origin tell.
 pub(super) fn allow(method: &Method, headers: &HeaderMap, token: Option<&Secret>, tcp: bool) -> Result<(), Refused> {
     if let Some(token) = token
-        && !shown(headers).is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())))
+        && !shown(headers).is_some_and(|shown| token.matches(&shown))
     {
         return Err(Refused::Token);
     }

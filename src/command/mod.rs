@@ -8,6 +8,7 @@ mod hash_password;
 mod health;
 mod lint;
 mod reload;
+mod returns;
 mod run;
 mod units;
 
@@ -36,6 +37,8 @@ enum Verb {
     Reload(reload::Options),
     /// Ask a running proxy, at its `admin` address, whether it is ready. Ends with 0 or 1.
     Health(health::Options),
+    /// Find a cart that was handed over, and send it again: from the file of `[audit]`.
+    Returns(returns::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
     /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
@@ -66,6 +69,7 @@ impl Command {
             Verb::Check(config) => check::check(&config.config),
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
+            Verb::Returns(options) => returns::returns(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),
             Verb::Lint(options) => lint::lint(&options),

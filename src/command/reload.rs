@@ -169,7 +169,7 @@ fn keep_fixed(new: &mut Plan, old: &Plan) -> Vec<&'static str> {
     new.limits.connections = old.limits.connections;
     new.session.most = old.session.most;
     new.session.store.clone_from(&old.session.store);
-    new.log = old.log;
+    (new.log.format, new.log.level) = (old.log.format, old.log.level);
     if new.tls.is_none() {
         // The listeners for TLS are still there.
         new.tls.clone_from(&old.tls);

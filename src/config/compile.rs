@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -13,10 +14,11 @@ use url::Url;
 use super::document::{Document, Fault};
 use super::file::{DenyFormFile, File, Size, Time};
 use super::limits::Limits;
-use super::plan::{Entry, Log, Plan, Public, SessionLimits};
+use super::plan::{Drift, Entry, Log, Plan, Public, SessionLimits};
 use crate::location::Location;
+use crate::observe::returns::Audit;
 use crate::policy::{Denial, Policy};
-use crate::upstream::PoolLimits;
+use crate::upstream::{PoolLimits, Webhook};
 
 mod accounts;
 mod admin;
@@ -82,7 +84,14 @@ pub(super) fn plan(
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
     let session = session(file, &mut notes);
-    let log = Log { format: file.log.format.unwrap_or_default(), level: file.log.level.unwrap_or_default() };
+    let log = Log {
+        format: file.log.format.unwrap_or_default(),
+        level: file.log.level.unwrap_or_default(),
+        sessions: file.log.sessions.unwrap_or(true),
+        visitors: file.log.visitors.unwrap_or(false),
+    };
+    let audit = audit(file, &mut notes);
+    let drift = drift(file, &mut notes);
     Some(Plan {
         listen,
         admin,
@@ -100,6 +109,8 @@ pub(super) fn plan(
         session,
         buyers,
         log,
+        audit,
+        drift,
     })
 }
 
@@ -172,7 +183,11 @@ fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {
         longest: time(file.session.longest, 8 * 60 * 60),
         most: file.session.most.unwrap_or(10_000),
         store: store::store(&file.session, notes),
+        report_only_share: file.session.report_only_share.unwrap_or(0.0),
     };
+    if !(0.0..=1.0).contains(&session.report_only_share) {
+        notes.fault("session.report_only_share", "is no share: from 0 (none) to 1 (all)");
+    }
     if session.idle > session.longest {
         notes.warn("session.idle", "is longer than `session.longest`, which ends every session first");
     }
@@ -180,6 +195,30 @@ fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {
         notes.fault("session.most", "is 0: no session could begin");
     }
     session
+}
+
+fn audit(file: &File, notes: &mut Notes<'_>) -> Option<Arc<Audit>> {
+    let Some(name) = &file.audit.file else {
+        if file.audit.fsync.is_some() {
+            notes.fault("audit.fsync", "needs `audit.file`: where returned carts are written down");
+        }
+        return None;
+    };
+    let file = Audit { file: notes.folder.join(name), fsync: file.audit.fsync.unwrap_or(false) };
+    if file.file.is_dir() || !file.file.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+    {
+        notes.fault("audit.file", format!("{} is no file in a folder that is there", file.file.display()));
+    }
+    Some(Arc::new(file))
+}
+
+fn drift(file: &File, notes: &mut Notes<'_>) -> Drift {
+    let misses = file.drift.misses.unwrap_or(3);
+    if misses == 0 {
+        notes.fault("drift.misses", "is 0: every rule would be lost before it is looked for");
+    }
+    let webhook = file.drift.webhook.as_deref().map(Webhook::parse);
+    Drift { misses, webhook: webhook.and_then(|webhook| notes.take("drift.webhook", webhook)) }
 }
 
 fn workers(file: &File, notes: &mut Notes<'_>) -> usize {

@@ -63,6 +63,10 @@ pub struct File {
     pub limits: LimitsFile,
     /// What is written to standard error.
     pub log: LogFile,
+    /// Where returned carts are written down.
+    pub audit: AuditFile,
+    /// When a rule that used to match is lost, and who is told.
+    pub drift: DriftFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
     /// The shop's category, to the class that buyers get.
@@ -315,6 +319,8 @@ pub struct SessionFile {
     pub store_key_env: Option<String>,
     /// A file with the certificates (PEM) that may vouch for a `rediss://` store, in place of the system's.
     pub store_ca_file: Option<PathBuf>,
+    /// The share of sessions that change nothing and only report, from 0 to 1.
+    pub report_only_share: Option<f64>,
 }
 
 /// `[limits]`
@@ -373,6 +379,30 @@ pub struct LogFile {
     pub format: Option<LogFormat>,
     /// `error`, `warn`, `info`, `debug`.
     pub level: Option<LogLevel>,
+    /// A line for each request of a session.
+    pub sessions: Option<bool>,
+    /// A line for each visitor's request.
+    pub visitors: Option<bool>,
+}
+
+/// `[drift]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DriftFile {
+    /// Misses in a row.
+    pub misses: Option<u32>,
+    /// Who is told, by a POST.
+    pub webhook: Option<String>,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditFile {
+    /// Where to; nowhere by default.
+    pub file: Option<PathBuf>,
+    /// Whether each line is on the disk before the next is written.
+    pub fsync: Option<bool>,
 }
 
 /// How a log line looks.
@@ -423,6 +453,8 @@ pub struct BuyerFile {
     pub system: Option<String>,
     /// Whether the shop's pages get a bar with the ways back.
     pub bar: Option<bool>,
+    /// Its sessions change nothing and only report.
+    pub report_only: Option<bool>,
     /// How the form is sent.
     pub form: FormFile,
     /// NEW_ITEM fields that differ from the usual mapping.

@@ -44,6 +44,7 @@ pub struct Metrics {
     drift: Family<Labels<1>, Gauge>,
     shop_seconds: Histogram,
     rewriting_seconds: Histogram,
+    audit_failures: Counter,
     reloads: Counts<1>,
     configuration: Family<Labels<1>, Gauge>,
     reloaded_well: Gauge,
@@ -129,6 +130,7 @@ impl Metrics {
             drift: Family::default(),
             shop_seconds: Histogram::new(SHOP_SECONDS),
             rewriting_seconds: Histogram::new(REWRITING_SECONDS),
+            audit_failures: Counter::default(),
             reloads: Family::default(),
             configuration: Family::default(),
             reloaded_well: Gauge::default(),
@@ -167,6 +169,7 @@ impl Metrics {
         all.register_with_unit("shop_answer", shop, Unit::Seconds, self.shop_seconds.clone());
         let rewriting = "Work on one page of a session: decoding, reading, rewriting, compressing";
         all.register_with_unit("rewriting", rewriting, Unit::Seconds, self.rewriting_seconds.clone());
+        all.register("audit_failures", "Returned carts that could not be written down", self.audit_failures.clone());
         all.register("reloads", "Configurations taken up after the start, by result", self.reloads.clone());
         let checksum = "The configuration in force: SHA-256 of its file";
         all.register("configuration", checksum, self.configuration.clone());
@@ -250,6 +253,11 @@ impl Metrics {
     /// How much work a session's page was.
     pub fn rewritten(&self, work: Duration) {
         self.rewriting_seconds.observe(work.as_secs_f64());
+    }
+
+    /// A returned cart could not be written down.
+    pub fn audit_failed(&self) {
+        self.audit_failures.inc();
     }
 
     /// A configuration is in force; the checksum of its file.

@@ -1,9 +1,11 @@
-//! What ops see: the log, and numbers ([`metrics`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
+//! What ops see: the log, numbers ([`metrics`]) and carts that were handed over ([`returns`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
 //!
 //! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
 //! stars.
 
+pub mod drift;
 pub mod metrics;
+pub mod returns;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +16,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
+pub use drift::Drift;
 pub use metrics::Metrics;
+pub use returns::Returns;
 
 /// What one running proxy shows of itself; all its workers share it.
 #[derive(Clone, Debug, Default)]
@@ -23,13 +27,10 @@ pub struct Watch {
     pub metrics: Arc<Metrics>,
     /// How much is logged.
     pub loudness: Loudness,
-}
-
-impl Watch {
-    /// A rule was looked for on a page of the shop's.
-    pub fn rule(&self, rule: &str, matched: bool) {
-        self.metrics.rule(rule, matched);
-    }
+    /// Carts that were handed over.
+    pub returns: Returns,
+    /// Rules that used to match.
+    pub drift: Drift,
 }
 
 /// How much is logged, to be turned while we run.

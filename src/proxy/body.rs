@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::request_line::Followed;
 use crate::rewrite::body::RewritingBody;
 use crate::rewrite::coding::CodedBody;
 use crate::upstream;
@@ -18,6 +19,8 @@ pub enum Body {
     Page(Bytes),
     /// The shop's page, rewritten. Boxed: visitors pay nothing for its size.
     Rewritten(Box<CodedBody<RewritingBody<CodedBody<upstream::Body>>>>),
+    /// Any of these, of which a line is logged at its end. Boxed, as few are.
+    Followed(Box<Followed>),
     /// Nothing.
     Empty,
 }
@@ -48,6 +51,7 @@ impl http_body::Body for Body {
         match body {
             Body::Shop(shop) => Pin::new(shop).poll_frame(cx).map_err(Into::into),
             Body::Rewritten(page) => Pin::new(&mut **page).poll_frame(cx).map_err(Into::into),
+            Body::Followed(followed) => Pin::new(&mut **followed).poll_frame(cx),
             Body::Page(page) => {
                 let page = std::mem::take(page);
                 *body = Body::Empty;
@@ -61,6 +65,7 @@ impl http_body::Body for Body {
         match self {
             Body::Shop(shop) => shop.is_end_stream(),
             Body::Rewritten(page) => page.is_end_stream(),
+            Body::Followed(followed) => followed.is_end_stream(),
             Body::Page(page) => page.is_empty(),
             Body::Empty => true,
         }
@@ -70,6 +75,7 @@ impl http_body::Body for Body {
         match self {
             Body::Shop(shop) => shop.size_hint(),
             Body::Rewritten(page) => page.size_hint(),
+            Body::Followed(followed) => followed.size_hint(),
             Body::Page(page) => SizeHint::with_exact(page.len() as u64),
             Body::Empty => SizeHint::with_exact(0),
         }

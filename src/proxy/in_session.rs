@@ -16,15 +16,16 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use lol_html::Selector;
+use lol_html::{Selector, Settings};
 
 use super::body::Body;
 use super::forward;
-use super::rewritten::{self, Opened};
+use super::report_only;
+use super::rewritten::{self, OpenPage, Opened};
 use crate::cart::read_html::Reader;
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
-use crate::exchange::Exchange;
+use crate::exchange::{Course, Exchange};
 use crate::location::Target;
 use crate::pages::Nonce;
 use crate::policy::Verdict;
@@ -96,7 +97,10 @@ pub async fn serve(
     };
     let asked_at = Instant::now();
     let answer = forward::ask(x, request).await?;
-    x.metrics().shop_answered(asked_at.elapsed());
+    let first_byte = asked_at.elapsed();
+    x.metrics().shop_answered(first_byte);
+    let connect = Some(answer.body().waited());
+    x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
     bring_back(x, session, buyer, &asked, answer)
 }
 
@@ -213,6 +217,11 @@ fn bring_back(
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
+        Opened::Page(page) if session.report_only => return Ok(report(x, session, buyer, asked, page)),
+        Opened::Unknown(answer, error) if session.report_only => {
+            tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
+            return Ok(answer);
+        }
         Opened::Unknown(_, error) if asked.cart => return Err(Problem::new(Kind::CartUnreadable, error.to_string())),
         Opened::Unknown(answer, error) => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "passes a page on as it is");
@@ -230,6 +239,19 @@ fn bring_back(
         settings = own.in_page(settings);
     }
     Ok(page.close(settings, on_failure, asked.coding, true))
+}
+
+/// A page of a session that only reports: as the shop wrote it, but for its own name.
+fn report(x: &Exchange, session: &Arc<Session>, buyer: &Arc<Buyer>, asked: &Asked, page: OpenPage) -> Response<Body> {
+    if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
+        return report_only::look(x, session, buyer, page, asked.coding);
+    }
+    let nothing = |_: &Failure| String::new();
+    let settings = match &x.plan().shop.own_name {
+        Some(own) => own.in_page(Settings::new()),
+        None => Settings::new(),
+    };
+    page.close(settings, OnFailure::PassThrough(Box::new(nothing)), asked.coding, true)
 }
 
 /// Takes cookies out of the browser, but not those that the shop sets in this very answer.
@@ -278,21 +300,16 @@ fn changes<'p>(
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
-        let (rules, watch) = (shop.cart.clone(), x.shop().watch.clone());
+        let served_by = x.shop().clone();
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
             let cart = reader.finish();
-            for (rule, matched) in rules.matched(&cart) {
-                watch.rule(&rule, matched);
-            }
-            if !cart.lines.is_empty() {
-                watch.rule("shop.cart.checkout", seen.controls.get() > 0);
-            }
+            hand_over::count_rules(&served_by, &cart, Some(seen.controls.get()));
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&watch, &buyer, &session, &leave, &cart) + &end
+            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;

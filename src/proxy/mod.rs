@@ -4,12 +4,14 @@ pub mod route;
 pub mod in_session;
 pub mod forward;
 pub mod rewritten;
+mod report_only;
+mod request_line;
 pub mod body;
 pub mod headers;
 pub mod validate;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, DATE, HeaderName, HeaderValue, SET_COOKIE};
@@ -21,7 +23,7 @@ use hyper::body::Incoming;
 pub use body::Body;
 
 use crate::config::plan::Buyer;
-use crate::exchange::Exchange;
+use crate::exchange::{Course, Exchange};
 use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
@@ -32,7 +34,8 @@ use route::{Claim, OwnPage, Route, route};
 /// Serves one request. Never fails: a [`Problem`] becomes an answer here and nowhere else.
 pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
     let who = Asker::of(&request);
-    match serve(&x, &who, request).await {
+    let began = Instant::now();
+    let answer = match serve(&x, &who, request).await {
         Ok(answer) => answer,
         Err(problem) => {
             x.metrics().problem(problem.kind);
@@ -42,14 +45,19 @@ pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
             tracing::warn!(%reference, code, ?side, %peer, "{detail}");
             refuse(&x, &who, &problem)
         }
-    }
+    };
+    request_line::follow(&x, &who, began, answer)
 }
 
 async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
     let (mut head, body) = request.into_parts();
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await?;
-    match (route(x.plan(), &head, claim), punchout) {
+    let route = route(x.plan(), &head, claim);
+    if route != Route::Visitor {
+        x.course().set(Course { punchout: true, ..Course::default() });
+    }
+    match (route, punchout) {
         (Route::Visitor, _) => {
             x.shop().lane.visitor();
             rewritten::serve_visitor(x, Request::from_parts(head, body)).await

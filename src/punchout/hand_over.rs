@@ -4,13 +4,16 @@
 //! return page that reads the cart anew ([`fresh`]). Where the first is in doubt, its form leads to the second, which
 //! either hands over after all or says what is wrong.
 
+use std::rc::Rc;
+
 use http::HeaderMap;
 
 use crate::cart::Cart;
 use crate::config::plan::Buyer;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Shop};
 use crate::finding::{Finding, Severity, code};
 use crate::observe::Watch;
+use crate::observe::returns::{self, Handed};
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
@@ -19,7 +22,7 @@ use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::{Session, Stage};
 
-use super::read_cart;
+use super::{drift, read_cart};
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -78,16 +81,50 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
 
 /// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it
 /// leads to our return page, which says why.
-pub fn at_end_of_page(watch: &Watch, buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
+pub fn at_end_of_page(shop: &Shop, buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
     match prepare(buyer, session, cart) {
         Leaving::Ready(hand_over, findings) => {
-            log(watch, session, cart, &findings, "the cart page carries its hand-over form");
+            log(&shop.watch, session, cart, &findings, "the cart page carries its hand-over form");
+            note(shop, session, cart, &hand_over, &findings);
             form_html(&hand_over, RETURN_FORM)
         }
         Leaving::Refused(findings) => {
-            log(watch, session, cart, &findings, "the cart on this page must not leave as it is");
+            log(&shop.watch, session, cart, &findings, "the cart on this page must not leave as it is");
             closed(leave)
         }
+    }
+}
+
+/// What a cart would have come to in a session that only reports, for the log and the metrics. `controls` as in
+/// [`count_rules`].
+pub fn report(shop: &Rc<Shop>, buyer: &Buyer, session: &Session, cart: &Cart, controls: Option<usize>) {
+    if controls.is_some() {
+        count_rules(shop, cart, controls);
+    }
+    match prepare(buyer, session, cart) {
+        Leaving::Ready(hand_over, findings) => {
+            log(&shop.watch, session, cart, &findings, "the cart would leave (report only)");
+            let reference = session.reference;
+            for (name, value) in &hand_over.inputs {
+                tracing::debug!(%reference, name, value, "would be sent (report only)");
+            }
+        }
+        Leaving::Refused(findings) => {
+            log(&shop.watch, session, cart, &findings, "the cart would not leave (report only)");
+        }
+    }
+}
+
+/// Counts which rules found something in a cart. `controls` is how many checkout controls its page had, where there was
+/// one.
+pub fn count_rules(shop: &Rc<Shop>, cart: &Cart, controls: Option<usize>) {
+    for (rule, matched) in shop.plan.shop.cart.matched(cart) {
+        drift::looked(shop, &rule, matched);
+    }
+    if let Some(controls) = controls
+        && !cart.lines.is_empty()
+    {
+        drift::looked(shop, "shop.cart.checkout", controls > 0);
     }
 }
 
@@ -107,15 +144,18 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
     let shop = &plan.shop;
     let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
-    let watch = &x.shop().watch;
-    for (rule, matched) in shop.cart.matched(&cart) {
-        watch.rule(&rule, matched);
+    count_rules(x.shop(), &cart, None);
+    if session.report_only {
+        // Only whoever types our return page's address comes here: nothing that is shown leads to it.
+        report(x.shop(), buyer, session, &cart, None);
+        return Ok(pages::redirect(&shop.cart_address));
     }
     let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
         Leaving::Ready(hand_over, findings) => {
-            log(watch, session, &cart, &findings, "hands the cart over");
+            log(&x.shop().watch, session, &cart, &findings, "hands the cart over");
+            note(x.shop(), session, &cart, &hand_over, &findings);
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.is_sap_event();
@@ -124,7 +164,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
-            log(watch, session, &cart, &findings, "refuses to hand the cart over");
+            log(&x.shop().watch, session, &cart, &findings, "refuses to hand the cart over");
             let reference = session.reference.to_string();
             let contact = plan.contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
@@ -140,6 +180,22 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
         page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
     }
     Ok(page)
+}
+
+/// Writes down a cart that is given out.
+fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: &HandOver, findings: &[Finding]) {
+    let handed = Handed {
+        time: returns::now(),
+        reference: session.reference.to_string(),
+        buyer: session.buyer.clone(),
+        hook: hand_over.action().to_owned(),
+        target: hand_over.target.to_string(),
+        charset: hand_over.charset.label().to_owned(),
+        lines: cart.lines.len(),
+        fields: hand_over.hidden(),
+        findings: findings.iter().map(ToString::to_string).collect(),
+    };
+    shop.watch.returns.handed(shop.plan.audit.as_ref(), &shop.watch.metrics, handed);
 }
 
 fn log(watch: &Watch, session: &Session, cart: &Cart, findings: &[Finding], what: &'static str) {

@@ -20,6 +20,8 @@ pub async fn sent(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Head
     if x.sessions().reach(session, Stage::Sent).await < Stage::Sent {
         x.metrics().ended(&buyer.name, Ended::Returned.word());
     }
+    let (watch, audit) = (&x.shop().watch, x.plan().audit.as_ref());
+    watch.returns.sent(audit, &watch.metrics, session.reference.to_string(), &buyer.name);
     tracing::info!(reference = %session.reference, buyer = buyer.name, "the browser says that the cart was sent");
     if !buyer.form.again {
         end(x, session, headers, Ended::Returned).await;

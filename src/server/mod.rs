@@ -24,7 +24,7 @@ pub use crate::config::Limits;
 
 use crate::admin;
 use crate::config::Plans;
-use crate::observe::Watch;
+use crate::observe::{self, Returns, Watch};
 use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
@@ -42,6 +42,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     /// Ends last: that we drain can be seen there.
     admin: Option<JoinHandle<()>>,
+    returns: Returns,
 }
 
 /// Listens and serves `plans`' current plan, and every later one from the next request on. The listeners, the
@@ -68,11 +69,22 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
     let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
     let drain = Arc::new(Drain::new());
     let live = Live::new(plan.pool.max_live);
+    if let Some(audit) = &plan.audit {
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", audit.file.display()));
+        observe::returns::open(&audit.file).map_err(told)?;
+    }
     let open = Arc::new(Semaphore::new(plan.limits.connections));
     // Before anybody is served: an address that cannot be had is told of at once.
     let door = plan.admin.as_ref().map(|admin| admin::listen(&admin.at)).transpose()?;
     let admin_address = door.as_ref().and_then(admin::Door::address);
-    let mut running = Running { addresses, admin_address, drain: drain.clone(), threads: Vec::new(), admin: None };
+    let mut running = Running {
+        addresses,
+        admin_address,
+        drain: drain.clone(),
+        threads: Vec::new(),
+        admin: None,
+        returns: watch.returns.clone(),
+    };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
         let shared = worker::Shared {
@@ -139,6 +151,7 @@ impl Running {
 
     fn end(&mut self) {
         join(std::mem::take(&mut self.threads));
+        self.returns.finish();
         self.drain.cut();
         join(self.admin.take().into_iter().collect());
     }

@@ -51,6 +51,8 @@ pub struct Session {
     pub jar: Jar,
     /// The browser, as the shop knows it.
     pub browser: Browser,
+    /// Its pages stay as the shop wrote them and its cart stays in the shop: all is worked out and logged alone.
+    pub report_only: bool,
     /// How far its cart has got, as far as this process knows: ask and tell the store.
     #[serde(skip)]
     pub handed: Handed,

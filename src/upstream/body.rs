@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
@@ -20,6 +21,8 @@ pub struct Body {
     source: Option<(Box<Link>, Rc<Pool>)>,
     /// Since when nothing came, while nothing comes.
     silent_since: Option<Instant>,
+    /// How long the request waited for a connection to be free or made.
+    waited: Duration,
 }
 
 /// The shop's answer broke off. It must reach the client as a broken answer too, never as a complete one.
@@ -38,7 +41,8 @@ pub enum BodyError {
 
 impl Body {
     pub(super) fn new(incoming: Incoming, link: Box<Link>, pool: &Rc<Pool>) -> Self {
-        let mut body = Body { incoming, source: Some((link, pool.clone())), silent_since: None };
+        let waited = link.waited;
+        let mut body = Body { incoming, source: Some((link, pool.clone())), silent_since: None, waited };
         if body.incoming.is_end_stream() {
             body.give_back();
         }
@@ -47,7 +51,12 @@ impl Body {
 
     /// A body whose connection somebody else drives.
     pub(super) fn detached(incoming: Incoming) -> Self {
-        Body { incoming, source: None, silent_since: None }
+        Body { incoming, source: None, silent_since: None, waited: Duration::ZERO }
+    }
+
+    /// How long the request waited for a connection to be free or made; nothing where one lay idle.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     fn give_back(&mut self) {

@@ -30,6 +30,8 @@ pub(super) struct Link {
     /// The request under way, where it may be sent again.
     pub(super) replay: Replay,
     pub(super) reused: bool,
+    /// How long the request under way waited for this connection.
+    pub(super) waited: Duration,
     pub(super) idle_since: Instant,
     _permit: OwnedSemaphorePermit,
 }
@@ -51,6 +53,7 @@ impl Link {
             clock: Clock { sleep: None },
             replay: Replay::default(),
             reused: false,
+            waited: Duration::ZERO,
             idle_since: now,
             _permit: permit,
         })

@@ -159,7 +159,9 @@ impl Pool {
             return Ok(link);
         }
         // Boxed, for its size would otherwise be that of every client's idle connection.
-        Box::pin(self.new_link(fresh)).await
+        let mut link = Box::pin(self.new_link(fresh)).await?;
+        link.waited = now.elapsed();
+        Ok(link)
     }
 
     async fn new_link(&self, fresh: bool) -> Result<Box<Link>, Problem> {
@@ -182,6 +184,7 @@ impl Pool {
         while let Some(mut link) = idle.pop_back() {
             if now.duration_since(link.idle_since) < self.limits.idle_timeout && link.is_free() {
                 link.reused = true;
+                link.waited = Duration::ZERO;
                 return Some(link);
             }
         }

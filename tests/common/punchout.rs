@@ -23,48 +23,8 @@ pub struct Punchout {
 impl Punchout {
     /// One worker before a shop; `change` may say otherwise.
     pub fn start(change: impl FnOnce(&mut Plan)) -> Self {
-        let article: Arc<Mutex<String>> = Arc::new(Mutex::new("Drill".to_owned()));
-        let shown = article.clone();
-        let shop = Shop::start(move |wire, head| {
-            // Let go of at once: a slow answer must not hold up the shop.
-            let article = shown.lock().unwrap().clone();
-            serve(wire, head, &article)
-        });
-        let hash = config::credentials::hash(PASSWORD);
-        let text = format!(
-            r#"
-listen = "127.0.0.1:0"
-workers = 1
-[shop]
-origin = "http://{}"
-[shop.sign_in]
-page = "/login"
-form = "form"
-fields = {{ user = "{{username}}", pass = "{{password}}" }}
-success = {{ element = "a[href='/logout']" }}
-[shop.cart]
-page = "/cart"
-line = "tr.line"
-name = "td.name"
-sku = "td.sku"
-quantity = "td.quantity"
-price = "td.price"
-currency = "NOK"
-checkout = ["a.checkout"]
-[shop.deny]
-paths = ["/checkout/**", "/logout"]
-[entry]
-paths = ["/oci"]
-[[buyer]]
-name = "acme"
-password_hash = "{hash}"
-hooks = ["https://*.acme.example"]
-accounts = {{ strategy = "shared", username = "shopper", password = "x" }}
-form = {{ again = true }}
-default_unit = "PCE"
-"#,
-            shop.address
-        );
+        let (shop, article) = a_shop();
+        let text = configuration(shop.address);
         let outcome = config::read(&text, Path::new("."));
         let mut plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
         change(&mut plan);
@@ -105,6 +65,57 @@ default_unit = "PCE"
         let seen = self.shop.seen.lock().unwrap();
         seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
     }
+}
+
+/// The shop, and the name of the one article in its cart, as HTML.
+pub fn a_shop() -> (Shop, Arc<Mutex<String>>) {
+    let article: Arc<Mutex<String>> = Arc::new(Mutex::new("Drill".to_owned()));
+    let shown = article.clone();
+    let shop = Shop::start(move |wire, head| {
+        // Let go of at once: a slow answer must not hold up the shop.
+        let article = shown.lock().unwrap().clone();
+        serve(wire, head, &article)
+    });
+    (shop, article)
+}
+
+/// `proxy.toml` for that shop, listening on a free port.
+pub fn configuration(shop: std::net::SocketAddr) -> String {
+    let hash = config::credentials::hash(PASSWORD);
+    format!(
+        r#"
+listen = "127.0.0.1:0"
+workers = 1
+[shop]
+origin = "http://{}"
+[shop.sign_in]
+page = "/login"
+form = "form"
+fields = {{ user = "{{username}}", pass = "{{password}}" }}
+success = {{ element = "a[href='/logout']" }}
+[shop.cart]
+page = "/cart"
+line = "tr.line"
+name = "td.name"
+sku = "td.sku"
+quantity = "td.quantity"
+price = "td.price"
+currency = "NOK"
+checkout = ["a.checkout"]
+[shop.deny]
+paths = ["/checkout/**", "/logout"]
+[entry]
+paths = ["/oci"]
+[[buyer]]
+name = "acme"
+password_hash = "{hash}"
+hooks = ["https://*.acme.example"]
+accounts = {{ strategy = "shared", username = "shopper", password = "x" }}
+form = {{ again = true }}
+default_unit = "PCE"
+"#,
+        shop
+    )
 }
 
 pub fn encoded(text: &str) -> String {

@@ -49,6 +49,7 @@ pub fn session(id: SessionId, account: &str, idle: Duration) -> Session {
         began: SystemTime::now(),
         idle,
         longest: PATIENCE,
+        report_only: false,
     }
 }
 

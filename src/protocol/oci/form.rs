@@ -50,7 +50,8 @@ impl HandOver {
         self.hidden().len() - self.inputs.len()
     }
 
-    fn action(&self) -> &str {
+    /// Where the form is sent.
+    pub fn action(&self) -> &str {
         match (&self.hook, self.hook_query) {
             (None, _) => "",
             (Some(hook), HookQuery::Keep) => hook.text(),
@@ -59,7 +60,7 @@ impl HandOver {
     }
 
     /// Every input: the hook's query where it is split, the control fields that it does not hold, the cart.
-    fn hidden(&self) -> Vec<(String, String)> {
+    pub fn hidden(&self) -> Vec<(String, String)> {
         let query = match (&self.hook, self.hook_query) {
             (Some(hook), HookQuery::Split) => hook.split_query().1.unwrap_or_default(),
             _ => "",
