@@ -84,7 +84,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 27] = {
+    pub const ALL: [Kind; 28] = {
         use Kind::*;
         [
             BadRequest,
