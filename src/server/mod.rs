@@ -62,7 +62,8 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
 /// Also when a socket's address is none of the plan's.
 pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io::Result<Running> {
     let plan = plans.load_full();
-    let sessions = Store::in_memory(plan.session.most);
+    let sessions = Store::of(&plan.session)
+        .map_err(|error| io::Error::other(format!("`session.store` cannot be used: {error}")))?;
     let entrance = Arc::new(Entrance::new());
     let sockets = accept::sockets(&plan.listen, inherited, BACKLOG)?;
     let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
