@@ -197,6 +197,7 @@ fn session(id: SessionId, account: &str, idle: Duration) -> Session {
         began: SystemTime::now(),
         idle,
         longest: PATIENCE,
+        report_only: false,
     }
 }
 

@@ -14,11 +14,11 @@ use url::Url;
 use super::document::{Document, Fault};
 use super::file::{DenyFormFile, File, Size, Time};
 use super::limits::Limits;
-use super::plan::{Entry, Log, Plan, Public, SessionLimits};
+use super::plan::{Drift, Entry, Log, Plan, Public, SessionLimits};
 use crate::location::Location;
 use crate::observe::returns::Audit;
 use crate::policy::{Denial, Policy};
-use crate::upstream::PoolLimits;
+use crate::upstream::{PoolLimits, Webhook};
 
 mod accounts;
 mod admin;
@@ -90,6 +90,7 @@ pub(super) fn plan(
         visitors: file.log.visitors.unwrap_or(false),
     };
     let audit = audit(file, &mut notes);
+    let drift = drift(file, &mut notes);
     Some(Plan {
         listen,
         admin,
@@ -108,6 +109,7 @@ pub(super) fn plan(
         buyers,
         log,
         audit,
+        drift,
     })
 }
 
@@ -179,7 +181,11 @@ fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {
         idle: time(file.session.idle, 30 * 60),
         longest: time(file.session.longest, 8 * 60 * 60),
         most: file.session.most.unwrap_or(10_000),
+        report_only_share: file.session.report_only_share.unwrap_or(0.0),
     };
+    if !(0.0..=1.0).contains(&session.report_only_share) {
+        notes.fault("session.report_only_share", "is no share: from 0 (none) to 1 (all)");
+    }
     if session.idle > session.longest {
         notes.warn("session.idle", "is longer than `session.longest`, which ends every session first");
     }
@@ -202,6 +208,15 @@ fn audit(file: &File, notes: &mut Notes<'_>) -> Option<Arc<Audit>> {
         notes.fault("audit.file", format!("{} is no file in a folder that is there", file.file.display()));
     }
     Some(Arc::new(file))
+}
+
+fn drift(file: &File, notes: &mut Notes<'_>) -> Drift {
+    let misses = file.drift.misses.unwrap_or(3);
+    if misses == 0 {
+        notes.fault("drift.misses", "is 0: every rule would be lost before it is looked for");
+    }
+    let webhook = file.drift.webhook.as_deref().map(Webhook::parse);
+    Drift { misses, webhook: webhook.and_then(|webhook| notes.take("drift.webhook", webhook)) }
 }
 
 fn workers(file: &File, notes: &mut Notes<'_>) -> usize {

@@ -65,6 +65,8 @@ pub struct File {
     pub log: LogFile,
     /// Where returned carts are written down.
     pub audit: AuditFile,
+    /// When a rule that used to match is lost, and who is told.
+    pub drift: DriftFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
     /// The shop's category, to the class that buyers get.
@@ -305,6 +307,8 @@ pub struct SessionFile {
     pub longest: Option<Time>,
     /// More sessions than this push the oldest out.
     pub most: Option<u64>,
+    /// The share of sessions that change nothing and only report, from 0 to 1.
+    pub report_only_share: Option<f64>,
 }
 
 /// `[limits]`
@@ -369,6 +373,16 @@ pub struct LogFile {
     pub visitors: Option<bool>,
 }
 
+/// `[drift]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DriftFile {
+    /// Misses in a row.
+    pub misses: Option<u32>,
+    /// Who is told, by a POST.
+    pub webhook: Option<String>,
+}
+
 /// `[audit]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -427,6 +441,8 @@ pub struct BuyerFile {
     pub system: Option<String>,
     /// Whether the shop's pages get a bar with the ways back.
     pub bar: Option<bool>,
+    /// Its sessions change nothing and only report.
+    pub report_only: Option<bool>,
     /// How the form is sent.
     pub form: FormFile,
     /// NEW_ITEM fields that differ from the usual mapping.

@@ -28,7 +28,7 @@ use crate::rewrite::controls::Controls;
 use crate::rewrite::own_name::{Name, OwnName};
 use crate::secret::Secret;
 use crate::shop::{Account, Emptying, SignIn, Template};
-use crate::upstream::{Origin, PoolLimits};
+use crate::upstream::{Origin, PoolLimits, Webhook};
 
 /// The plan in force; a reload stores a new one, and the next request sees it.
 pub type Plans = Arc<ArcSwap<Plan>>;
@@ -70,6 +70,17 @@ pub struct Plan {
     pub log: Log,
     /// Where returned carts are written down, if they are.
     pub audit: Option<Arc<Audit>>,
+    /// When a rule that used to match is lost, and who is told.
+    pub drift: Drift,
+}
+
+/// See [`Plan::drift`].
+#[derive(Clone, Debug)]
+pub struct Drift {
+    /// Misses in a row.
+    pub misses: u32,
+    /// Who is told.
+    pub webhook: Option<Webhook>,
 }
 
 /// One address to listen on.
@@ -180,6 +191,8 @@ pub struct SessionLimits {
     pub longest: Duration,
     /// How many at a time.
     pub most: u64,
+    /// The share of them that change nothing and only report.
+    pub report_only_share: f64,
 }
 
 /// What is logged, and how.
@@ -216,6 +229,8 @@ pub struct Buyer {
     pub system: String,
     /// The shop's pages get a bar with the ways back.
     pub bar: bool,
+    /// Its sessions change nothing and only report.
+    pub report_only: bool,
     /// How the form is sent.
     pub form: FormStyle,
     /// How grave findings are for this buyer.

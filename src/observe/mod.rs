@@ -3,6 +3,7 @@
 //! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
 //! stars.
 
+pub mod drift;
 pub mod metrics;
 pub mod returns;
 
@@ -15,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
+pub use drift::Drift;
 pub use metrics::Metrics;
 pub use returns::Returns;
 
@@ -27,13 +29,8 @@ pub struct Watch {
     pub loudness: Loudness,
     /// Carts that were handed over.
     pub returns: Returns,
-}
-
-impl Watch {
-    /// A rule was looked for on a page of the shop's.
-    pub fn rule(&self, rule: &str, matched: bool) {
-        self.metrics.rule(rule, matched);
-    }
+    /// Rules that used to match.
+    pub drift: Drift,
 }
 
 /// How much is logged, to be turned while we run.

@@ -17,11 +17,12 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use lol_html::Selector;
+use lol_html::{Selector, Settings};
 
 use super::body::Body;
 use super::forward;
-use super::rewritten::{self, Opened};
+use super::report_only;
+use super::rewritten::{self, OpenPage, Opened};
 use crate::cart::read_html::Reader;
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
@@ -217,6 +218,11 @@ fn bring_back(
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
+        Opened::Page(page) if session.report_only => return Ok(report(x, session, buyer, asked, page)),
+        Opened::Unknown(answer, error) if session.report_only => {
+            tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
+            return Ok(answer);
+        }
         Opened::Unknown(_, error) if asked.cart => return Err(Problem::new(Kind::CartUnreadable, error.to_string())),
         Opened::Unknown(answer, error) => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "passes a page on as it is");
@@ -234,6 +240,19 @@ fn bring_back(
         settings = own.in_page(settings);
     }
     Ok(page.close(settings, on_failure, asked.coding, true))
+}
+
+/// A page of a session that only reports: as the shop wrote it, but for its own name.
+fn report(x: &Exchange, session: &Arc<Session>, buyer: &Arc<Buyer>, asked: &Asked, page: OpenPage) -> Response<Body> {
+    if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
+        return report_only::look(x, session, buyer, page, asked.coding);
+    }
+    let nothing = |_: &Failure| String::new();
+    let settings = match &x.plan().shop.own_name {
+        Some(own) => own.in_page(Settings::new()),
+        None => Settings::new(),
+    };
+    page.close(settings, OnFailure::PassThrough(Box::new(nothing)), asked.coding, true)
 }
 
 /// Takes cookies out of the browser, but not those that the shop sets in this very answer.
@@ -286,13 +305,7 @@ fn changes<'p>(
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
             let cart = reader.finish();
-            let watch = &served_by.watch;
-            for (rule, matched) in served_by.plan.shop.cart.matched(&cart) {
-                watch.rule(&rule, matched);
-            }
-            if !cart.lines.is_empty() {
-                watch.rule("shop.cart.checkout", seen.controls.get() > 0);
-            }
+            hand_over::count_rules(&served_by, &cart, Some(seen.controls.get()));
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");

@@ -4,6 +4,7 @@ pub mod route;
 pub mod in_session;
 pub mod forward;
 pub mod rewritten;
+mod report_only;
 mod request_line;
 pub mod body;
 pub mod headers;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::{header, request};
 
 use super::accounts::{self, Claim};
-use super::{clear, hygiene};
+use super::{clear, drift, hygiene};
 use crate::config::credentials::Password;
 use crate::config::file::Onward;
 use crate::config::plan::Buyer;
@@ -198,14 +198,14 @@ async fn sign_in_at_shop(
     // An empty jar: what the browser has of an earlier stay in the shop must not leak into this session.
     let mut visit = super::visit(x, &head.headers, language, Jar::new())?;
     let (plan, buyer, reference) = (x.plan().clone(), buyer.clone(), x.reference());
-    let watch = x.shop().watch.clone();
+    let served_by = x.shop().clone();
     let task = tokio::task::spawn_local(async move {
         let no_rules = || Problem::new(Kind::Internal, "an account, and no rules to sign in by");
         let rules = plan.shop.sign_in.as_ref().ok_or_else(no_rules)?;
         let signed_in = sign_in(rules, &mut visit, &account).await;
         match &signed_in {
-            Ok(_) => watch.rule("shop.sign_in", true),
-            Err(problem) if problem.kind == Kind::SignInFormMissing => watch.rule("shop.sign_in", false),
+            Ok(_) => drift::looked(&served_by, "shop.sign_in", true),
+            Err(problem) if problem.kind == Kind::SignInFormMissing => drift::looked(&served_by, "shop.sign_in", false),
             // A wrong password and a shop that is down say nothing of the rule.
             Err(_) => {}
         }
@@ -250,6 +250,7 @@ async fn open(
         jar,
         handed: Handed::default(),
         seen: AtomicBool::new(false),
+        report_only: buyer.report_only || falls_in(limits.report_only_share),
         began: SystemTime::now(),
         idle: limits.idle,
         longest: limits.longest,
@@ -269,8 +270,16 @@ async fn open(
     }
     let (reference, buyer, account) = (session.reference, &session.buyer, &session.account);
     let shape = session.entry.hook_shape;
-    tracing::info!(%reference, buyer, account, hook = %session.hook, hook_shape = ?shape, "a punchout session begins");
+    let report_only = session.report_only;
+    tracing::info!(%reference, buyer, account, report_only, hook = %session.hook, hook_shape = ?shape, "a punchout session begins");
     Ok(session)
+}
+
+/// Whether a session that begins is in a share of all sessions.
+fn falls_in(share: f64) -> bool {
+    let mut drawn = [0; 4];
+    // Without randomness nothing is changed that would not be changed anyway.
+    share > 0.0 && getrandom::fill(&mut drawn).is_ok() && f64::from(u32::from_le_bytes(drawn)) < share * 4_294_967_296.0
 }
 
 /// The browser goes on to a clean address, with the shop's cookies and ours.

@@ -4,6 +4,8 @@
 //! return page that reads the cart anew ([`fresh`]). Where the first is in doubt, its form leads to the second, which
 //! either hands over after all or says what is wrong.
 
+use std::rc::Rc;
+
 use http::HeaderMap;
 
 use crate::cart::Cart;
@@ -20,7 +22,7 @@ use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::session::{Session, Stage};
 
-use super::read_cart;
+use super::{drift, read_cart};
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -93,6 +95,39 @@ pub fn at_end_of_page(shop: &Shop, buyer: &Buyer, session: &Session, leave: &Lea
     }
 }
 
+/// What a cart would have come to in a session that only reports, for the log and the metrics. `controls` as in
+/// [`count_rules`].
+pub fn report(shop: &Rc<Shop>, buyer: &Buyer, session: &Session, cart: &Cart, controls: Option<usize>) {
+    if controls.is_some() {
+        count_rules(shop, cart, controls);
+    }
+    match prepare(buyer, session, cart) {
+        Leaving::Ready(hand_over, findings) => {
+            log(&shop.watch, session, cart, &findings, "the cart would leave (report only)");
+            let reference = session.reference;
+            for (name, value) in &hand_over.inputs {
+                tracing::debug!(%reference, name, value, "would be sent (report only)");
+            }
+        }
+        Leaving::Refused(findings) => {
+            log(&shop.watch, session, cart, &findings, "the cart would not leave (report only)");
+        }
+    }
+}
+
+/// Counts which rules found something in a cart. `controls` is how many checkout controls its page had, where there was
+/// one.
+pub fn count_rules(shop: &Rc<Shop>, cart: &Cart, controls: Option<usize>) {
+    for (rule, matched) in shop.plan.shop.cart.matched(cart) {
+        drift::looked(shop, &rule, matched);
+    }
+    if let Some(controls) = controls
+        && !cart.lines.is_empty()
+    {
+        drift::looked(shop, "shop.cart.checkout", controls > 0);
+    }
+}
+
 /// The form at the end of a cart page that could not be read to its end.
 pub fn closed(leave: &Leave) -> String {
     leave.form(RETURN_FORM)
@@ -109,15 +144,17 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
     let shop = &plan.shop;
     let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
-    let watch = &x.shop().watch;
-    for (rule, matched) in shop.cart.matched(&cart) {
-        watch.rule(&rule, matched);
+    count_rules(x.shop(), &cart, None);
+    if session.report_only {
+        // Only whoever types our return page's address comes here: nothing that is shown leads to it.
+        report(x.shop(), buyer, session, &cart, None);
+        return Ok(pages::redirect(&shop.cart_address));
     }
     let nonce = super::nonce()?;
     let language = session.language();
     let mut page = match prepare(buyer, session, &cart) {
         Leaving::Ready(hand_over, findings) => {
-            log(watch, session, &cart, &findings, "hands the cart over");
+            log(&x.shop().watch, session, &cart, &findings, "hands the cart over");
             note(x.shop(), session, &cart, &hand_over, &findings);
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
@@ -127,7 +164,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
-            log(watch, session, &cart, &findings, "refuses to hand the cart over");
+            log(&x.shop().watch, session, &cart, &findings, "refuses to hand the cart over");
             let reference = session.reference.to_string();
             let contact = plan.contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };

@@ -104,6 +104,21 @@ impl Controls {
     }
 }
 
+impl Controls {
+    /// Counts the controls of a page in [`Seen::controls`], and leaves them as they are.
+    pub fn count(&self, seen: &Rc<Seen>) -> Vec<(Cow<'static, Selector>, ElementContentHandlers<'static>)> {
+        let count = |selector: &Selector| {
+            let seen = seen.clone();
+            let element = move |_: &mut Element| {
+                seen.controls.set(seen.controls.get() + 1);
+                Ok(())
+            };
+            (Cow::Owned(selector.clone()), ElementContentHandlers::default().element(element))
+        };
+        self.whole.iter().map(count).collect()
+    }
+}
+
 /// Compiles one selector, or a list with commas.
 ///
 /// # Errors

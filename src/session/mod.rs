@@ -47,6 +47,8 @@ pub struct Session {
     pub jar: Jar,
     /// The browser, as the shop knows it.
     pub browser: Browser,
+    /// Its pages stay as the shop wrote them and its cart stays in the shop: all is worked out and logged alone.
+    pub report_only: bool,
     /// How far its cart has got.
     pub handed: Handed,
     /// Whether its first page has been asked for.

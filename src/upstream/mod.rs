@@ -13,6 +13,7 @@ mod pool;
 mod replay;
 mod request_body;
 mod retry;
+mod webhook;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use live::Live;
 pub use origin::{Origin, OriginError, Scheme, Trust};
 pub use pool::Pool;
 pub use request_body::{RequestBody, Upload, UploadLimits};
+pub use webhook::Webhook;
 
 /// What we may take of the shop, and how long we wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

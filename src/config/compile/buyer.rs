@@ -43,7 +43,21 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
     let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
     let (password, accounts, mapping) = (password?, accounts?, mapping?);
-    Some(Buyer { name, username, password, hooks, accounts, mapping, units, system, bar, form, severities })
+    let report_only = buyer.report_only.unwrap_or(false);
+    Some(Buyer {
+        name,
+        username,
+        password,
+        hooks,
+        accounts,
+        mapping,
+        units,
+        system,
+        bar,
+        report_only,
+        form,
+        severities,
+    })
 }
 
 fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Password> {

@@ -83,35 +83,49 @@ pub const FIELDS: [Field; 35] = {
 
 /// The name of a field without `NEW_ITEM-` and index: one of [`FIELDS`] or any other of a buyer's (`GTIN`,
 /// `CUST_FIELD6`). Ordered as [`FIELDS`], the others after them by name.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct FieldName(Arc<str>);
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldName(Name);
+
+/// A cart's fields are sorted by name several times: those of the standard, nearly all, are compared by their place in it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Name {
+    /// By its place in [`FIELDS`].
+    Standard(usize),
+    Own(Arc<str>),
+}
 
 impl FieldName {
     /// A name of letters, digits, `_` and `-`, at most 60; those of the standard become upper case. `None` for others.
     pub fn parse(text: &str) -> Option<FieldName> {
-        let text = text.strip_prefix("NEW_ITEM-").unwrap_or(text);
+        let text = without_prefix(text);
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         if text.is_empty() || text.len() > 60 || !plain {
             return None;
         }
-        let standard = FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(text));
-        Some(FieldName(standard.map_or(text, |field| field.name).into()))
+        let standard = FIELDS.iter().position(|field| field.name.eq_ignore_ascii_case(text));
+        Some(FieldName(standard.map_or_else(|| Name::Own(text.into()), Name::Standard)))
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Name::Standard(place) => FIELDS[*place].name,
+            Name::Own(name) => name,
+        }
     }
 
     /// The standard's row for it.
     pub fn standard(&self) -> Option<&'static Field> {
-        FIELDS.iter().find(|field| field.name == &*self.0)
+        match self.0 {
+            Name::Standard(place) => Some(&FIELDS[place]),
+            Name::Own(_) => None,
+        }
     }
 
     /// The name of the input on line `index`, from 1; `None` where `style` leaves the field out.
     pub fn input(&self, index: usize, style: LongTextStyle) -> Option<String> {
-        if &*self.0 != "LONGTEXT" {
-            return Some(format!("NEW_ITEM-{}[{index}]", self.0));
+        if self.as_str() != "LONGTEXT" {
+            return Some(format!("NEW_ITEM-{self}[{index}]"));
         }
         match style {
             LongTextStyle::Spec => Some(format!("NEW_ITEM-LONGTEXT_{index}:132[]")),
@@ -121,32 +135,29 @@ impl FieldName {
         }
     }
 
-    fn rank(&self) -> usize {
-        FIELDS.iter().position(|field| field.name == &*self.0).unwrap_or(FIELDS.len())
+    /// Whether `text` is one of its spellings, as [`FieldName::parse`] takes them.
+    fn is_spelled(&self, text: &str) -> bool {
+        let text = without_prefix(text);
+        match &self.0 {
+            Name::Standard(place) => FIELDS[*place].name.eq_ignore_ascii_case(text),
+            Name::Own(name) => **name == *text,
+        }
     }
 }
 
-impl Ord for FieldName {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.rank().cmp(&other.rank()).then_with(|| self.0.cmp(&other.0))
-    }
-}
-
-impl PartialOrd for FieldName {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+fn without_prefix(text: &str) -> &str {
+    text.strip_prefix("NEW_ITEM-").unwrap_or(text)
 }
 
 impl fmt::Debug for FieldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Display for FieldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -204,7 +215,7 @@ impl Limits {
         let standard = name.standard();
         let kind = standard.map_or(FieldKind::Code, |field| field.kind);
         let text = matches!(kind, FieldKind::Text | FieldKind::LongText);
-        let own = self.0.iter().find(|(key, _)| FieldName::parse(key).as_ref() == Some(name)).map(|(_, limit)| *limit);
+        let own = self.0.iter().find(|(key, _)| name.is_spelled(key)).map(|(_, limit)| *limit);
         match own {
             Some(Limit::Length(length)) => Fit { length: Some(length), cut: text, kind },
             Some(Limit::Rule { length, cut }) => Fit { length: Some(length), cut: cut || text, kind },

@@ -1,5 +1,6 @@
 //! Texts of a shop, made fit for a field.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -49,21 +50,34 @@ pub fn cut(text: &str, length: usize) -> &str {
     }
 }
 
-fn without_tags(value: &str) -> String {
-    let stripped = TAG.replace_all(value, |found: &regex::Captures<'_>| {
+fn without_tags(value: &str) -> Cow<'_, str> {
+    if !value.contains('<') {
+        return Cow::Borrowed(value);
+    }
+    TAG.replace_all(value, |found: &regex::Captures<'_>| {
         let name = found.get(1).map_or("", |name| name.as_str()).to_ascii_lowercase();
         let inline = [
             "a", "abbr", "b", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub", "sup",
             "tt", "u",
         ];
         if name.is_empty() || inline.contains(&name.as_str()) { "" } else { " " }
-    });
-    stripped.into_owned()
+    })
 }
 
 fn one_line(value: &str) -> String {
-    let spaced: String = value.chars().filter(|&one| one.is_whitespace() || visible(one)).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+    let (mut line, mut gap) = (String::with_capacity(value.len()), false);
+    for one in value.chars() {
+        if one.is_whitespace() {
+            gap = true;
+        } else if visible(one) {
+            if gap && !line.is_empty() {
+                line.push(' ');
+            }
+            gap = false;
+            line.push(one);
+        }
+    }
+    line
 }
 
 fn visible(one: char) -> bool {
