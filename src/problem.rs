@@ -60,6 +60,8 @@ pub enum Kind {
     CrossSite,
     /// The cart page cannot be read, so it cannot be shown with a control that works.
     CartUnreadable,
+    /// The browser keeps no cookies where the buyer's system shows the shop.
+    NoCookies,
     /// The punchout session has ended or never was.
     SessionOver,
     /// The cart was read but must not leave: the findings say why.
@@ -80,7 +82,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 26] = {
+    pub const ALL: [Kind; 27] = {
         use Kind::*;
         [
             BadRequest,
@@ -101,6 +103,7 @@ impl Kind {
             NoSuchPage,
             CrossSite,
             CartUnreadable,
+            NoCookies,
             SessionOver,
             CartRefused,
             ShopUnreachable,
@@ -133,6 +136,7 @@ impl Kind {
             Kind::NoSuchPage => ("PO-NO-SUCH-PAGE", Client, StatusCode::NOT_FOUND),
             Kind::CrossSite => ("PO-CROSS-SITE", Client, StatusCode::FORBIDDEN),
             Kind::CartUnreadable => ("PO-CART-UNREADABLE", Shop, StatusCode::BAD_GATEWAY),
+            Kind::NoCookies => ("PO-NO-COOKIES", Client, StatusCode::FORBIDDEN),
             Kind::SessionOver => ("PO-SESSION-OVER", Client, StatusCode::GONE),
             Kind::CartRefused => ("PO-CART-REFUSED", Ours, StatusCode::UNPROCESSABLE_ENTITY),
             Kind::ShopUnreachable => ("PO-SHOP-UNREACHABLE", Shop, StatusCode::BAD_GATEWAY),

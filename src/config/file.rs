@@ -118,6 +118,17 @@ pub struct ShopFile {
     pub hide: HideFile,
 }
 
+/// Where the buyer's system shows the shop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Embed {
+    /// In a window of its own.
+    #[default]
+    Window,
+    /// In a frame on a page of its own.
+    Iframe,
+}
+
 /// How the browser is sent on after entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -441,6 +452,10 @@ pub struct BuyerFile {
     pub system: Option<String>,
     /// Whether the shop's pages get a bar with the ways back.
     pub bar: Option<bool>,
+    /// Where the buyer's system shows the shop.
+    pub embed: Option<Embed>,
+    /// Origins that may show the shop in a frame, beside those of the hooks.
+    pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.
     pub report_only: Option<bool>,
     /// How the form is sent.

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use lol_html::Selector;
 
 use super::credentials::Password;
-use super::file::{LogFormat, LogLevel, Onward, ReturnWay};
+use super::file::{Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
 use crate::cart::rules::Rules;
@@ -229,6 +229,10 @@ pub struct Buyer {
     pub system: String,
     /// The shop's pages get a bar with the ways back.
     pub bar: bool,
+    /// Where its procurement system shows the shop.
+    pub embed: Embed,
+    /// Who may show it in a frame, as CSP has it; each session's hook may besides.
+    pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.
     pub report_only: bool,
     /// How the form is sent.
@@ -339,6 +343,11 @@ impl Buyers {
     /// The first buyer whose calls carry the shop's own credentials, and whose carts may go to that hook.
     pub fn passing_through(&self, hook: &Hook) -> Option<&Arc<Buyer>> {
         self.0.iter().filter(|buyer| buyer.passes_through()).find(|buyer| hook.allowed_by(&buyer.hooks).is_ok())
+    }
+
+    /// Whether any of them shows the shop in a frame.
+    pub fn any_framed(&self) -> bool {
+        self.0.iter().any(|buyer| buyer.embed == Embed::Iframe)
     }
 
     /// How many there are.

@@ -27,7 +27,8 @@ use crate::exchange::{Course, Exchange};
 use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
-use crate::punchout::{bar, enter, hand_over, leave};
+use crate::punchout::{bar, enter, frame, hand_over, leave};
+use crate::rewrite::embed;
 use crate::session::{Ended, Session, Stage, cookie};
 use route::{Claim, OwnPage, Route, route};
 
@@ -57,6 +58,28 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     if route != Route::Visitor {
         x.course().set(Course { punchout: true, ..Course::default() });
     }
+    let in_frame = match route {
+        Route::Shop | Route::Own(OwnPage::Return | OwnPage::Cancel | OwnPage::Sent | OwnPage::Begin) => {
+            punchout.clone()
+        }
+        // A catalog call may be another buyer's; it sees to its answer itself.
+        _ => None,
+    };
+    let mut answer = by_route(x, who, route, punchout, Request::from_parts(head, body)).await?;
+    if let Some((session, buyer)) = in_frame {
+        frame::fit(x, &session, &buyer, answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+async fn by_route(
+    x: &Exchange,
+    who: &Asker,
+    route: Route,
+    punchout: Option<(Arc<Session>, Arc<Buyer>)>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    let (head, body) = request.into_parts();
     match (route, punchout) {
         (Route::Visitor, _) => {
             x.shop().lane.visitor();
@@ -85,6 +108,10 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
                 }
                 _ => hand_over::fresh(x, &session, &buyer, headers).await.map(own),
             }
+        }
+        (Route::Own(OwnPage::Begin), Some((session, _))) => frame::begin(x, &session).map(own),
+        (Route::Own(OwnPage::Begin), None) => {
+            Err(Problem::new(Kind::NoCookies, "the browser came back from a catalog call without the session's cookie"))
         }
         (Route::Own(OwnPage::Style), _) => Ok(own(pages::file("text/css; charset=utf-8", bar::STYLE))),
         (Route::Own(OwnPage::Script), _) => Ok(own(pages::file("text/javascript; charset=utf-8", bar::SCRIPT))),
@@ -217,6 +244,13 @@ fn undo_sign_in(x: &Exchange, who: &Asker, headers: &mut HeaderMap) {
     headers.append(SET_COOKIE, cookie::end(x.secure()));
     for line in who.cookies.iter().flatten() {
         for line in cookie::expire_all(line) {
+            headers.append(SET_COOKIE, line);
+        }
+    }
+    if x.secure() && x.plan().buyers.any_framed() {
+        // What a frame has is kept apart from what a window has, and is taken away apart from it.
+        let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().map(embed::in_frame).collect();
+        for line in lines {
             headers.append(SET_COOKIE, line);
         }
     }

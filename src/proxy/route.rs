@@ -31,6 +31,8 @@ pub enum OwnPage {
     Cancel,
     /// The browser tells that the cart was sent.
     Sent,
+    /// The first page in a frame: has the browser kept the cookie?
+    Begin,
     /// The bar's style sheet.
     Style,
     /// A cart page's script.
@@ -62,7 +64,9 @@ pub fn route(plan: &Plan, head: &request::Parts, claim: Claim) -> Route {
             "return" if claim == Claim::Open => Route::Own(OwnPage::Return),
             "cancel" if claim == Claim::Open => Route::Own(OwnPage::Cancel),
             "sent" if claim == Claim::Open => Route::Own(OwnPage::Sent),
-            "return" | "cancel" | "sent" => Route::Over,
+            // Also without a session: that is what it is asked for.
+            "begin" if claim != Claim::Over => Route::Own(OwnPage::Begin),
+            "return" | "cancel" | "sent" | "begin" => Route::Over,
             "bar.css" => Route::Own(OwnPage::Style),
             "script.js" => Route::Own(OwnPage::Script),
             "wait" => Route::Own(OwnPage::Wait),

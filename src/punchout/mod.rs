@@ -8,6 +8,7 @@ pub mod bar;
 pub mod clear;
 pub mod drift;
 pub mod enter;
+pub mod frame;
 pub mod hand_over;
 pub mod hygiene;
 pub mod leave;

@@ -15,6 +15,7 @@ pub mod charset;
 pub mod coding;
 pub mod controls;
 pub mod csp;
+pub mod embed;
 pub mod own_name;
 pub mod page;
 pub mod response_headers;

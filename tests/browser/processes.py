@@ -146,11 +146,11 @@ class Driver(Process):
         port = free_port()
         super().__init__("chromedriver", ["chromedriver", f"--port={port}"], port)
 
-    def browser(self, script=True, languages="nb-NO,nb"):
+    def browser(self, script=True, languages="nb-NO,nb", arguments=(), preferences=None):
         """A browser with an empty profile; without `script`, pages run none (what the driver asks for still runs)."""
         from webdriver import Browser
 
-        preferences = {"intl.accept_languages": languages}
+        preferences = {"intl.accept_languages": languages, **(preferences or {})}
         if not script:
             preferences["profile.managed_default_content_settings.javascript"] = 2
-        return Browser(self.address, self.ARGUMENTS, preferences)
+        return Browser(self.address, [*self.ARGUMENTS, *arguments], preferences)

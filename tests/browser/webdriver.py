@@ -101,6 +101,14 @@ class Browser:
         """The page as the browser understood it, not the bytes that came."""
         return self._ask("GET", "/source")
 
+    def enter_frame(self, selector):
+        """What is asked from here on is asked of the page in that frame."""
+        self._ask("POST", "/frame", {"id": {ELEMENT: self.find(selector).id}})
+
+    def leave_frames(self):
+        """Back to the page around all frames."""
+        self._ask("POST", "/frame", {"id": None})
+
     def all(self, selector):
         """Every element a CSS selector finds now."""
         found = self._ask("POST", "/elements", {"using": "css selector", "value": selector})

@@ -23,8 +23,13 @@ pub struct Punchout {
 impl Punchout {
     /// One worker before a shop; `change` may say otherwise.
     pub fn start(change: impl FnOnce(&mut Plan)) -> Self {
+        Punchout::configured(|text| text, change)
+    }
+
+    /// The same with another `proxy.toml`.
+    pub fn configured(text: impl FnOnce(String) -> String, change: impl FnOnce(&mut Plan)) -> Self {
         let (shop, article) = a_shop();
-        let text = configuration(shop.address);
+        let text = text(configuration(shop.address));
         let outcome = config::read(&text, Path::new("."));
         let mut plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
         change(&mut plan);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Notes, accounts, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::Password;
-use crate::config::file::{BuyerFile, File};
+use crate::config::file::{BuyerFile, Embed, File};
 use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
 use crate::finding::Severities;
 use crate::protocol::oci::assortment::{self, Assortment};
@@ -39,10 +39,12 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let units = units(buyer, file);
     let form = form(buyer, key, notes);
     let severities = severities(buyer, key, notes);
+    let framed_by = framed_by(buyer, key, &hooks, file, notes);
     let name = name?;
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
     let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
     let (password, accounts, mapping) = (password?, accounts?, mapping?);
+    let embed = buyer.embed.unwrap_or_default();
     let report_only = buyer.report_only.unwrap_or(false);
     Some(Buyer {
         name,
@@ -54,6 +56,8 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
         units,
         system,
         bar,
+        embed,
+        framed_by,
         report_only,
         form,
         severities,
@@ -100,6 +104,31 @@ fn hooks(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Vec<HookRule> {
         rules.extend(notes.take(&format!("{key}.hooks[{n}]"), HookRule::parse(text)));
     }
     rules
+}
+
+/// Who may frame the shop, as CSP has it: the origins of the hooks and those named besides.
+fn framed_by(buyer: &BuyerFile, key: &str, hooks: &[HookRule], file: &File, notes: &mut Notes<'_>) -> Vec<String> {
+    let framed = buyer.embed == Some(Embed::Iframe);
+    if !framed && !buyer.framed_by.is_empty() {
+        notes.warn(format!("{key}.framed_by"), "changes nothing without embed = \"iframe\"");
+    }
+    let encrypted = !file.tls.is_empty() || file.public.as_deref().is_some_and(|public| public.starts_with("https://"));
+    if framed && !encrypted {
+        let message = "needs https: over plain http browsers keep no cookies in another site's frame, and nothing is \
+                       done for it. Configure [tls], or `public` = \"https://...\" behind a front proxy";
+        notes.warn(format!("{key}.embed"), message);
+    }
+    let mut sources: Vec<String> = hooks.iter().filter_map(HookRule::origin).collect();
+    for (n, text) in buyer.framed_by.iter().enumerate() {
+        let key = format!("{key}.framed_by[{n}]");
+        if let Some(rule) = notes.take(&key, HookRule::parse(text)) {
+            match rule.origin() {
+                Some(source) => sources.push(source),
+                None => notes.fault(key, "is no origin of a page, such as \"https://portal.acme.example\""),
+            }
+        }
+    }
+    sources
 }
 
 pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Mapping> {

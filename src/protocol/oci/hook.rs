@@ -225,6 +225,19 @@ impl HookRule {
         Ok(HookRule(Rule::Origin { scheme: url.scheme().to_owned(), host, port, path }))
     }
 
+    /// Its scheme, host and port as a source of a Content-Security-Policy. `None` for `SAPEVENT:POST`.
+    pub fn origin(&self) -> Option<String> {
+        let Rule::Origin { scheme, host, port, .. } = &self.0 else { return None };
+        let host = match host {
+            HostRule::Exact(host) => host.to_string(),
+            HostRule::Below(suffix) => format!("*{suffix}"),
+        };
+        Some(match (scheme.as_str(), port) {
+            ("https", 443) | ("http", 80) => format!("{scheme}://{host}"),
+            _ => format!("{scheme}://{host}:{port}"),
+        })
+    }
+
     fn allows(&self, hook: &Hook) -> Result<(), HookRefusal> {
         let (scheme, host, port, path, url) = match (&self.0, &hook.destination) {
             (Rule::SapEvent, Destination::SapEvent) => return Ok(()),

@@ -1,0 +1,229 @@
+"""A procurement system that shows the shop in a frame: two sites over https, in Chromium that blocks third-party cookies.
+
+The shop does what keeps shops out of frames: X-Frame-Options, SameSite=Strict cookies, a policy of its own. Procurement system
+and shop are small servers here, because only their headers matter; django-oscar's own journeys are elsewhere.
+"""
+
+import functools
+import html
+import os
+import ssl
+import subprocess
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import config
+from journey import SCREENS
+from processes import WORK, Driver, Process, free_port
+
+SHOP, BUYER = "shop.kunde.test", "srm.innkjop.test"
+HEADERS = {
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self'; form-action 'self'; frame-ancestors 'none'",
+}
+CART = """<table><tr class=line><td class=name>Drill</td><td class=sku>A-1</td><td class=quantity>2</td>
+<td class=price>12,50</td></tr></table><a class=checkout href=/checkout>Checkout</a>"""
+
+
+class Answering(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def answer(self, body, status=200, **headers):
+        self.send_response(status)
+        for name, value in {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body.encode())), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def form(self):
+        return parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(), keep_blank_values=True)
+
+
+class Shop(Answering):
+    """Whoever has the cookie is signed in, and only they see a cart."""
+
+    def page(self, body, **more):
+        self.answer(f"<!doctype html><html><body>{body}</body></html>", **HEADERS, **more)
+
+    def do_GET(self):
+        if self.path == "/login":
+            return self.page("<form method=post><input name=user><input name=pass></form>")
+        if "sid=signed-in" not in self.headers.get("Cookie", ""):
+            return self.page("<p id=stranger>You are not signed in</p>")
+        if self.path == "/cart":
+            return self.page(CART)
+        self.page("<a href=/logout>bye</a> <a id=to-cart href=/cart>cart</a>")
+
+    def do_POST(self):
+        self.form()
+        self.page("<a href=/logout>bye</a>", Set_Cookie="sid=signed-in; Path=/; HttpOnly; SameSite=Strict")
+
+
+class System(Answering):
+    """The procurement system: `/frame` and `/window` begin, everything posted is for the hook. `/around` shows `/cookies` of
+    the other site in a frame, to see what the browser keeps there."""
+
+    entry, arrived = "", []
+
+    def do_GET(self):
+        if self.path == "/around":
+            return self.answer(f"<iframe id=other src='https://{BUYER}:{self.server.server_port}/cookies'></iframe>")
+        if self.path == "/cookies":
+            self.send_response(303)
+            self.send_header("Set-Cookie", "plain=1; Secure; SameSite=None")
+            self.send_header("Set-Cookie", "parted=1; Secure; SameSite=None; Partitioned")
+            self.send_header("Location", "/kept")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        if self.path == "/kept":
+            return self.answer(f"<p id=kept>{self.headers.get('Cookie', '')}</p>")
+        fields = {"USERNAME": "acme", "PASSWORD": "x", "HOOK_URL": f"https://{self.headers['Host']}/hook", "~TARGET": "_parent"}
+        inputs = "".join(f'<input type=hidden name="{name}" value="{html.escape(value)}">' for name, value in fields.items())
+        target = "shop" if self.path == "/frame" else "_self"
+        frame = "<iframe name=shop id=shop width=1100 height=700></iframe>" if self.path == "/frame" else ""
+        form = f"<form method=post target={target} action='{System.entry}'>{inputs}<button id=go>Punch out</button></form>"
+        self.answer(f"<!doctype html><title>Procurement</title><h1>Procurement</h1>{form}{frame}")
+
+    def do_POST(self):
+        System.arrived.append(self.form())
+        self.answer("<h1 id=received>Received</h1>")
+
+
+@functools.cache
+def certificate():
+    """For both names, signed by itself: the browser is told to take it."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    pem, key = WORK / "frames.pem", WORK / "frames.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", f"/CN={SHOP}", "-addext", f"subjectAltName=DNS:{SHOP},DNS:{BUYER}", "-keyout", key, "-out", pem],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return pem, key
+
+
+def serve(handler, encrypted):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if encrypted:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate())
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+@functools.cache
+def servers():
+    return serve(Shop, False), serve(System, True)
+
+
+@functools.cache
+def the_driver():
+    return Driver()
+
+
+class Frames(unittest.TestCase):
+    def setUp(self):
+        System.arrived.clear()
+        SCREENS.mkdir(parents=True, exist_ok=True)
+
+    def browser(self, preferences):
+        arguments = ["--ignore-certificate-errors", f"--host-resolver-rules=MAP {SHOP} 127.0.0.1, MAP {BUYER} 127.0.0.1"]
+        browser = the_driver().browser(arguments=arguments, preferences=preferences)
+        self.addCleanup(browser.close)
+        return browser
+
+    def start(self, embed, preferences, onward="redirect"):
+        (shop, system), port = servers(), free_port()
+        pem, key = certificate()
+        file = WORK / f"proxy-{os.getpid()}-{port}.toml"
+        file.write_text(f"""
+listen_tls = "127.0.0.1:{port}"
+public = "https://{SHOP}:{port}"
+workers = 1
+[[tls]]
+certificate = "{pem}"
+key = "{key}"
+[shop]
+origin = "http://127.0.0.1:{shop}"
+onward = "{onward}"
+sign_in = {{ page = "/login", form = "form", fields = {{ user = "{{username}}", pass = "{{password}}" }}, success = {{ element = "a[href='/logout']" }} }}
+deny = {{ paths = ["/checkout/**"] }}
+[shop.cart]
+page = "/cart"
+line = "tr.line"
+name = "td.name"
+sku = "td.sku"
+quantity = "td.quantity"
+price = "td.price"
+currency = "NOK"
+checkout = ["a.checkout"]
+[[buyer]]
+name = "acme"
+password = "x"
+hooks = ["https://{BUYER}:{system}"]
+accounts = {{ strategy = "shared", username = "shopper", password = "x" }}
+default_unit = "PCE"
+embed = "{embed}"
+""")
+        proxy = Process("proxy", [config.BINARY, "run", "--config", file], port, cwd=WORK)
+        self.addCleanup(proxy.end)
+        System.entry = f"https://{SHOP}:{port}{config.ENTRY}"
+        browser = self.browser(preferences)
+        browser.open(f"https://{BUYER}:{system}/{'frame' if embed == 'iframe' else 'window'}")
+        browser.find("#go").click()
+        if embed == "iframe":
+            browser.enter_frame("#shop")
+        return browser
+
+    def shop_and_return(self, browser, screen=None):
+        browser.find("#to-cart").click()
+        control = browser.find(".checkout")
+        if screen:
+            browser.screenshot(SCREENS / screen)
+        control.click()
+        browser.leave_frames()
+        browser.find("#received")
+        [arrived] = System.arrived
+        self.assertEqual(arrived["NEW_ITEM-VENDORMAT[1]"], ["A-1"])
+        self.assertEqual(arrived["NEW_ITEM-QUANTITY[1]"], ["2.000"])
+
+    BLOCKED = {"profile.cookie_controls_mode": 1, "profile.block_third_party_cookies": True}
+
+    def test_this_browser_blocks_third_party_cookies(self):
+        """Else the journey in the frame would prove little."""
+        browser = self.browser(self.BLOCKED)
+        browser.open(f"https://{SHOP}:{servers()[1]}/around")
+        browser.enter_frame("#other")
+        self.assertEqual(browser.find("#kept").text, "parted=1")
+
+    def test_a_cart_returns_from_a_frame_without_third_party_cookies(self):
+        browser = self.start("iframe", self.BLOCKED)
+        self.shop_and_return(browser, "frames-cart.png")
+        browser.screenshot(SCREENS / "frames-hook.png")
+
+    def test_without_our_editing_the_shop_does_not_show_in_the_frame(self):
+        """Else the test before it would prove nothing."""
+        browser = self.start("window", self.BLOCKED)
+        address = f"https://{BUYER}:{servers()[1]}"
+        browser.open(f"{address}/frame")
+        browser.find("#go").click()
+        browser.enter_frame("#shop")
+        with self.assertRaises(AssertionError):
+            browser.find("#to-cart", seconds=3)
+
+    def test_a_browser_that_keeps_no_cookies_is_told_so_in_the_frame(self):
+        browser = self.start("iframe", {"profile.default_content_setting_values.cookies": 2})
+        browser.wait(lambda: "PO-NO-COOKIES" in browser.source, "nobody was told")
+        self.assertEqual(browser.all("#stranger"), [])
+
+    def test_a_strict_cookie_survives_a_post_from_another_site_by_a_page(self):
+        self.shop_and_return(self.start("window", self.BLOCKED, onward="page"))
+
+
+if __name__ == "__main__":
+    unittest.main()
