@@ -10,6 +10,7 @@ use super::Inside;
 use super::allow::{Refused, allow};
 use crate::observe::LEVELS;
 use crate::observe::metrics::{self, Present};
+use crate::session::store::Count;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -36,7 +37,7 @@ pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming
         (&Method::GET | &Method::HEAD, "/live") => plain(StatusCode::OK, "live"),
         (&Method::GET | &Method::HEAD, "/ready") => ready(inside),
         (&Method::GET | &Method::HEAD, "/metrics") => {
-            inside.watch.metrics.set(present(inside));
+            inside.watch.metrics.set(present(inside).await);
             typed(StatusCode::OK, metrics::CONTENT_TYPE, inside.watch.metrics.text())
         }
         (&Method::GET | &Method::HEAD, "/log-level") => match inside.watch.loudness.level() {
@@ -58,8 +59,9 @@ fn ready(inside: &Inside) -> Answer {
     plain(StatusCode::OK, "ready")
 }
 
-fn present(inside: &Inside) -> Present {
-    let (sessions, leases, waiting) = inside.sessions.count();
+async fn present(inside: &Inside) -> Present {
+    // A shared store that is lost is told of by PO-STORE-LOST; these then say 0.
+    let Count { sessions, leases, waiting } = inside.sessions.count().await.unwrap_or_default();
     Present {
         sessions,
         leases,

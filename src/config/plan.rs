@@ -193,6 +193,21 @@ pub struct SessionLimits {
     pub most: u64,
     /// The share of them that change nothing and only report.
     pub report_only_share: f64,
+    /// Where several sidecars keep them together.
+    pub store: Option<StoreAddress>,
+}
+
+/// A Valkey or Redis that several sidecars share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreAddress {
+    /// `redis://` or `rediss://`, without a password.
+    pub url: String,
+    /// The store's own.
+    pub password: Option<Secret>,
+    /// By which what is in the store is encrypted.
+    pub key: Secret,
+    /// PEM, in place of the system's certificates.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// What is logged, and how.

@@ -31,19 +31,24 @@ const ACCEPT_PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9
 const ACCEPT_JSON: &str = "application/json, text/javascript, */*; q=0.01";
 
 /// The browser for which we act, as the shop is to see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Browser {
     /// Host, with the port where one is typed: what the shop gets as `Host`, and under which its pages live.
+    #[serde(with = "super::header_value")]
     pub host: HeaderValue,
     /// Whether the buyer's side has https.
     pub https: bool,
     /// Host and port that the buyer typed, for `X-Forwarded-Host`.
+    #[serde(with = "super::header_value")]
     pub forwarded_host: HeaderValue,
     /// The addresses on the way to us, the buyer's own first, for `X-Forwarded-For`.
+    #[serde(with = "super::header_value")]
     pub forwarded_for: HeaderValue,
     /// Some shops give no session to user agents that look like scripts.
+    #[serde(with = "super::header_value::option")]
     pub user_agent: Option<HeaderValue>,
     /// Some shops write their prices by it.
+    #[serde(with = "super::header_value::option")]
     pub accept_language: Option<HeaderValue>,
 }
 
