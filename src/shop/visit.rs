@@ -89,6 +89,8 @@ struct Outgoing {
     body: Option<(HeaderValue, Bytes)>,
     referer: Option<Url>,
     json: bool,
+    /// Further fields, such as a token that a script sends.
+    headers: HeaderMap,
 }
 
 impl Visit {
@@ -143,7 +145,15 @@ impl Visit {
         let url = self.root.join(address).map_err(|error| {
             Problem::new(Kind::Internal, format!("`{}` is no address: {error}", without_query(address)))
         })?;
-        self.send(Outgoing { method: Method::GET, url, body: None, referer: None, json: false }).await
+        self.send(Outgoing {
+            method: Method::GET,
+            url,
+            body: None,
+            referer: None,
+            json: false,
+            headers: HeaderMap::new(),
+        })
+        .await
     }
 
     /// Follows a link from a page; `address` as it stands there, its entities decoded.
@@ -157,7 +167,8 @@ impl Visit {
     pub async fn follow(&mut self, page: &Page, address: &str) -> Result<Page, Problem> {
         let url = page.url.join(address).map_err(|error| broken(format!("a link is no address: {error}")))?;
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: false }).await
+        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: false, headers: HeaderMap::new() })
+            .await
     }
 
     /// Asks for JSON at an address in the shop, as a script of its pages does.
@@ -168,7 +179,15 @@ impl Visit {
         let url = self.root.join(address).map_err(|error| {
             Problem::new(Kind::Internal, format!("`{}` is no address: {error}", without_query(address)))
         })?;
-        self.send(Outgoing { method: Method::GET, url, body: None, referer: None, json: true }).await
+        self.send(Outgoing {
+            method: Method::GET,
+            url,
+            body: None,
+            referer: None,
+            json: true,
+            headers: HeaderMap::new(),
+        })
+        .await
     }
 
     /// Asks for JSON at an address that another answer names.
@@ -178,7 +197,8 @@ impl Visit {
     pub async fn follow_json(&mut self, page: &Page, address: &str) -> Result<Page, Problem> {
         let url = page.url.join(address).map_err(|error| broken(format!("a link is no address: {error}")))?;
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: true }).await
+        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: true, headers: HeaderMap::new() })
+            .await
     }
 
     /// Sends a form of a page.
@@ -188,19 +208,33 @@ impl Visit {
     pub async fn submit(&mut self, page: &Page, form: FilledForm) -> Result<Page, Problem> {
         let body = (form.method == Method::POST).then_some((form.content_type, form.body));
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: form.method, url: form.url, body, referer, json: false }).await
+        self.send(Outgoing {
+            method: form.method,
+            url: form.url,
+            body,
+            referer,
+            json: false,
+            headers: HeaderMap::new(),
+        })
+        .await
     }
 
-    /// Sends a request without fields, as a script of a page does; a POST carries an empty form.
+    /// Sends a request as a script of a page does, with `headers` of its own; a POST carries `form`, which may be empty.
     ///
     /// # Errors
     /// As [`Visit::follow`].
-    pub async fn ask(&mut self, page: &Page, method: Method, address: &str) -> Result<Page, Problem> {
+    pub async fn ask(
+        &mut self,
+        page: &Page,
+        (method, address): (Method, &str),
+        form: String,
+        headers: HeaderMap,
+    ) -> Result<Page, Problem> {
         let url = page.url.join(address).map_err(|error| broken(format!("no address: {error}")))?;
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let body = (method == Method::POST).then(|| (form, Bytes::new()));
+        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let body = (method == Method::POST).then(|| (content_type, Bytes::from(form)));
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method, url, body, referer, json: false }).await
+        self.send(Outgoing { method, url, body, referer, json: false, headers }).await
     }
 
     /// Posts JSON as a script of a page does.
@@ -211,7 +245,7 @@ impl Visit {
         let url = page.url.join(address).map_err(|error| broken(format!("no address: {error}")))?;
         let body = Some((HeaderValue::from_static("application/json"), Bytes::from(json)));
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: Method::POST, url, body, referer, json: true }).await
+        self.send(Outgoing { method: Method::POST, url, body, referer, json: true, headers: HeaderMap::new() }).await
     }
 
     async fn send(&mut self, outgoing: Outgoing) -> Result<Page, Problem> {
@@ -268,6 +302,7 @@ impl Visit {
         let mut request = Request::new(body);
         *request.method_mut() = outgoing.method.clone();
         *request.uri_mut() = uri;
+        *request.headers_mut() = outgoing.headers.clone();
         let headers = request.headers_mut();
         headers.insert(HOST, self.browser.host.clone());
         let proto = if self.browser.https { "https" } else { "http" };
