@@ -23,10 +23,10 @@ IN_A_SESSION = {
     # A page that the browser has kept was rewritten for another cart: it is asked for anew.
     "304 keeps ETag, Cache-Control, Vary and sends no body",
     # identity is asked of the shop, and no piece or older state of a page, where the answer may be rewritten.
-    "Authorization, Referer, Origin, Accept-Encoding, Range, If-* as sent",
+    "Authorization, Referer, Origin, Accept-Encoding, Range, If-* pass unchanged",
     # HttpOnly cookies are sealed: worth nothing to a browser that has lost the session.
     "Set-Cookie: count, order and bytes unchanged",
-    # Decoded to be read, and compressed anew only where the buyer's browser asks for it.
+    # Decoded to be read; compressing anew is off here.
     "HTML, gzip",
     # What cannot be decoded cannot be searched for a checkout control: the answer breaks off.
     "HTML, labelled gzip but not gzip",
@@ -41,9 +41,12 @@ class Probe(unittest.TestCase):
         self.proxy = config.Proxy(
             f"http://127.0.0.1:{self.origin}",
             [HOOK.removesuffix("/hook")],
-            guest=True,
+            accounts={"strategy": "guest"},
+            # What every page of a session gets would hide what else is changed.
+            buyer={"bar": False},
+            top={"compress": False},
             shop={"start": "/"},
-            sign_in={"page": "/login", "fields": {"user": "{username}"}, "success": {"element": "a.logout"}},
+            sign_in={"page": "/login", "fields": {"user": "{username}", "password": "{password}"}, "success": {"element": "a.logout"}},
             cart={
                 "page": "/cart",
                 "line": "tr.cart-line",

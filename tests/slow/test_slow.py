@@ -60,6 +60,7 @@ class Slow(unittest.TestCase):
                 "max_lines": 2000,
             },
             deny={"paths": ["/checkout/**"]},
+            top={"http2_cleartext": True},
         )
         self.addCleanup(self.proxy.end)
         self.host, self.port = self.proxy.address.removeprefix("http://").rsplit(":", 1)
@@ -78,8 +79,11 @@ class Slow(unittest.TestCase):
     def attack(self, *options, path="/"):
         """The attack, and how long a visitor and the buyer waited meanwhile, at the longest."""
         command = ["slowhttptest", *options, "-c", "300", "-r", "300", "-l", str(SECONDS), "-v", "1"]
-        command += ["-u", self.proxy.address + path]
-        attacker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        return self.attacked_by(command + ["-u", self.proxy.address + path])
+
+    def attacked_by(self, command):
+        attacker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(attacker.stdout.close)
         self.addCleanup(attacker.wait)
         self.addCleanup(attacker.kill)
         longest, asked = 0, 0
@@ -89,9 +93,16 @@ class Slow(unittest.TestCase):
             self.a_visitor_and_the_buyer_are_served()
             longest, asked = max(longest, time.monotonic() - begin), asked + 1
             time.sleep(0.1)
-        attacker.wait(timeout=SECONDS * 4)
+        said, _ = attacker.communicate(timeout=SECONDS * 4)
         self.assertGreater(asked, 5, "the attack lasted long enough to be noticed")
         self.assertLess(longest, AT_ONCE)
+        return said
+
+    def test_http_2_without_a_pause(self):
+        command = ["h2load", "-D", str(SECONDS), "-c", "10", "-m", "10", "-p", "h2c", self.proxy.address + "/login"]
+        said = self.attacked_by(command)
+        self.assertRegex(said, r"requests: [1-9]\d* total", said)
+        self.assertRegex(said, r" 0 failed, 0 errored, 0 timeout", said)
 
     def test_slow_heads(self):
         self.attack("-H", "-i", "1")
