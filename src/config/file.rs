@@ -456,6 +456,12 @@ pub struct BuyerFile {
     pub password_env: Option<String>,
     /// In clear: warned of.
     pub password: Option<String>,
+    /// A second password that is taken as well, while the procurement system changes over: `$argon2id$...`
+    pub next_password_hash: Option<String>,
+    /// A file that holds it, or its hash.
+    pub next_password_file: Option<PathBuf>,
+    /// An environment variable that holds it, or its hash.
+    pub next_password_env: Option<String>,
     /// Where its carts may go.
     pub hooks: Vec<String>,
     /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lol_html::Selector;
 
-use super::credentials::Password;
+use super::credentials::Passwords;
 use super::file::{Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
@@ -231,7 +231,7 @@ pub struct Buyer {
     /// The catalog call's USERNAME.
     pub username: String,
     /// The catalog call's PASSWORD.
-    pub password: Password,
+    pub passwords: Passwords,
     /// Where its carts may go.
     pub hooks: Vec<HookRule>,
     /// Its logins at the shop.
@@ -363,6 +363,11 @@ impl Buyers {
     /// Whether any of them shows the shop in a frame.
     pub fn any_framed(&self) -> bool {
         self.0.iter().any(|buyer| buyer.embed == Embed::Iframe)
+    }
+
+    /// How many passwords a caller's is compared with at the most; see [`Passwords::hold`].
+    pub fn looks(&self) -> usize {
+        self.0.iter().map(|buyer| buyer.passwords.count()).max().unwrap_or(1)
     }
 
     /// How many there are.

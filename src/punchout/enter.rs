@@ -11,7 +11,7 @@ use http::{header, request};
 
 use super::accounts::{self, Claim};
 use super::{clear, drift, frame, hygiene};
-use crate::config::credentials::Password;
+use crate::config::credentials::Passwords;
 use crate::config::file::Onward;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
@@ -161,14 +161,15 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     {
         return Ok(buyer.clone());
     }
-    let expected = buyer.as_ref().map_or_else(Password::nobody, |buyer| buyer.password.clone());
+    let expected = buyer.as_ref().map_or_else(Passwords::nobody, |buyer| buyer.passwords.clone());
+    let looks = x.plan().buyers.looks();
     let given = call.password.clone();
     let leave = x.entrance().look().await.map_err(|wait| too_many(wait, "passwords to look at"))?;
     // argon2 takes tens of milliseconds on purpose: on a worker it would hold up every visitor of that worker.
     let right = tokio::task::spawn_blocking(move || {
         // The leave ends with the work, not with the request: a caller who hangs up frees no core.
         let _leave = leave;
-        given.is_some_and(|given| expected.is_slowly(given.expose().as_bytes()))
+        given.is_some_and(|given| expected.hold(given.expose().as_bytes(), looks))
     });
     let right = right.await.unwrap_or(false);
     match buyer {
