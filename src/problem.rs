@@ -52,6 +52,8 @@ pub enum Kind {
     PoolBusy,
     /// What an earlier session left in the account's cart could not be taken out.
     CartNotEmptied,
+    /// The store of sessions that sidecars share does not answer.
+    StoreLost,
     /// Not open to punchout sessions.
     Denied,
     /// There is no such page of ours.
@@ -82,7 +84,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 27] = {
+    pub const ALL: [Kind; 28] = {
         use Kind::*;
         [
             BadRequest,
@@ -99,6 +101,7 @@ impl Kind {
             SignInRefused,
             PoolBusy,
             CartNotEmptied,
+            StoreLost,
             Denied,
             NoSuchPage,
             CrossSite,
@@ -132,6 +135,7 @@ impl Kind {
             Kind::SignInRefused => ("PO-SIGNIN-REFUSED", Shop, StatusCode::BAD_GATEWAY),
             Kind::PoolBusy => ("PO-POOL-BUSY", Ours, StatusCode::SERVICE_UNAVAILABLE),
             Kind::CartNotEmptied => ("PO-CART-NOT-EMPTIED", Shop, StatusCode::BAD_GATEWAY),
+            Kind::StoreLost => ("PO-STORE-LOST", Ours, StatusCode::SERVICE_UNAVAILABLE),
             Kind::Denied => ("PO-DENIED", Client, StatusCode::FORBIDDEN),
             Kind::NoSuchPage => ("PO-NO-SUCH-PAGE", Client, StatusCode::NOT_FOUND),
             Kind::CrossSite => ("PO-CROSS-SITE", Client, StatusCode::FORBIDDEN),

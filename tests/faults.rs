@@ -269,6 +269,29 @@ fn connections_above_the_cap_wait_their_turn() {
 }
 
 #[test]
+fn who_has_been_quiet_the_longest_makes_room_for_the_next() {
+    let shop = Shop::start(shop_pages);
+    let proxy = Proxy::with(shop.address, |plan| plan.limits.connections = 4);
+    // Under way all the time: its head has begun.
+    let mut busy = proxy.connect();
+    busy.send("GET / HTTP/1.1\r\n").unwrap();
+    let mut left: Vec<_> = (0..3)
+        .map(|_| {
+            let wire = proxy.connect();
+            // Taken one after the other, so that it is known which is the oldest.
+            std::thread::sleep(Duration::from_millis(50));
+            wire
+        })
+        .collect();
+    let mut visitor = proxy.connect();
+    assert_eq!(visitor.ask("GET", "/", "").unwrap().head.status(), 200);
+    assert!(left.remove(0).is_closed(), "the oldest made room");
+    assert_eq!(left.remove(0).ask("GET", "/", "").unwrap().head.status(), 200, "the others stay");
+    busy.send("Host: a\r\n\r\n").unwrap();
+    assert_eq!(busy.answer("GET").unwrap().head.status(), 200);
+}
+
+#[test]
 fn a_connection_that_gave_its_buffers_back_serves_on() {
     let shop = Shop::start(shop_pages);
     let proxy = Proxy::with(shop.address, |plan| plan.limits.buffers_idle = Duration::from_millis(30));

@@ -116,6 +116,16 @@ fn a_robot_with_the_right_password_opens_so_many_sessions_a_minute_and_no_more()
 }
 
 #[test]
+fn while_a_buyer_changes_its_password_both_are_right() {
+    let next = punchout_proxy::config::credentials::hash("the next one");
+    let next = format!("next_password_hash = \"{next}\"\nhooks = [");
+    let p = Punchout::configured(|text| text.replace("hooks = [", &next), |_| {});
+    for (password, status) in [(PASSWORD, 303), ("the next one", 303), ("another", 403), ("", 403)] {
+        assert_eq!(call(&p, "acme", password).head.status(), status, "{password}");
+    }
+}
+
+#[test]
 fn an_unknown_user_and_a_wrong_password_are_told_alike() {
     let p = Punchout::start(|_| {});
     let shown = |username: &str, password: &str| {

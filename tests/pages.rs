@@ -1,5 +1,5 @@
 //! Carts read from pages in the shapes of real shops: `fixtures/pages/<shop>/` holds `rules.toml` (the keys of
-//! `[shop.cart]`), `cart.html` (as bytes) or `cart.json` (the answers, in an array) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
+//! `[shop.cart]`, over those of a preset that it names), `cart.html` (as bytes) or `cart.json` (the answers, in an array) and `cart.lines.toml` (what must be read). Adding a case is adding a folder.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -10,8 +10,10 @@ use std::sync::Arc;
 use encoding_rs::{Encoding, UTF_8};
 use punchout_proxy::cart::read_html::read;
 use punchout_proxy::cart::read_json;
-use punchout_proxy::cart::rules::Rules;
+use punchout_proxy::cart::rules::{Rules, RulesSource};
 use punchout_proxy::cart::{Cart, Line};
+use punchout_proxy::config::file::File;
+use punchout_proxy::config::presets::PRESETS;
 use punchout_proxy::finding::Finding;
 use rust_decimal::Decimal;
 
@@ -68,6 +70,31 @@ fn toml_in<T: serde::de::DeserializeOwned>(file: PathBuf) -> T {
     toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+/// The keys of `rules.toml`, over those of the shipped preset that its `preset` names.
+fn rules_in(shop: &Path) -> RulesSource {
+    let mut own: toml::Table = toml_in(shop.join("rules.toml"));
+    let preset = own.remove("preset");
+    let own: RulesSource = own.try_into().unwrap_or_else(|error| panic!("{}: {error}", shop.display()));
+    let Some(preset) = preset else { return own };
+    let (_, text) = PRESETS.iter().find(|(name, _)| preset.as_str() == Some(name)).unwrap();
+    let file: File = toml::from_str(text).unwrap();
+    own.over(RulesSource::from(&file.shop.cart))
+}
+
+#[test]
+fn every_preset_reads_a_cart_and_an_empty_one() {
+    for (preset, _) in PRESETS {
+        let of_preset = |shop: &PathBuf| {
+            let rules: toml::Table = toml_in(shop.join("rules.toml"));
+            rules.get("preset").and_then(|name| name.as_str()) == Some(preset)
+        };
+        let carts: Vec<Expected> =
+            shops().iter().filter(|shop| of_preset(shop)).map(|shop| toml_in(shop.join("cart.lines.toml"))).collect();
+        assert!(carts.iter().any(|cart| !cart.line.is_empty()), "{preset}: no fixture with lines");
+        assert!(carts.iter().any(|cart| cart.empty), "{preset}: no fixture that is empty");
+    }
+}
+
 fn codes(cart: &Cart) -> Vec<String> {
     let shown = |finding: &Finding| match finding.line {
         Some(line) => format!("{} {line}", finding.code),
@@ -82,8 +109,7 @@ fn every_shop_is_read_at_every_chunk_size() {
     assert!(shops.len() >= 12, "the fixtures are there");
     for shop in shops {
         let name = shop.file_name().unwrap().to_string_lossy().into_owned();
-        let rules =
-            Rules::compile(toml_in(shop.join("rules.toml"))).unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
+        let rules = Rules::compile(rules_in(&shop)).unwrap_or_else(|errors| panic!("{name}: {errors:#?}"));
         let rules = Arc::new(rules);
         let expected: Expected = toml_in(shop.join("cart.lines.toml"));
         let lines: Vec<Line> = expected.line.into_iter().map(Line::from).collect();

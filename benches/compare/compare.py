@@ -171,7 +171,7 @@ class Contender:
             pair = f'[[tls]]\ncertificate = "{WORK}/cert.pem"\nkey = "{WORK}/key.pem"\n' if self.tls else ""
             listen = f'{"listen_tls" if self.tls else "listen"} = "127.0.0.1:{self.port}"'
             (run / "proxy.toml").write_text(PROXY_TOML.format(listen=listen, tls=pair, origin=ORIGIN))
-            return [ROOT / "target/release/punchout-proxy", "run", "--config", run / "proxy.toml"]
+            return [os.environ.get("PUNCHOUT_PROXY", ROOT / "target/release/punchout-proxy"), "run", "--config", run / "proxy.toml"]
         text = (HERE / "conf" / f"{self.name}.conf").read_text()
         for word, value in {"RUN": run, "PORT": self.port, "ORIGIN": ORIGIN, "WORKERS": 1, "APW": 320, "BENCH": WORK}.items():
             text = text.replace(f"@{word}@", str(value))

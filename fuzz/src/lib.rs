@@ -141,12 +141,15 @@ pub fn price(data: &[u8]) {
 pub fn cart(data: &[u8]) {
     static RULES: LazyLock<Vec<Arc<Rules>>> = LazyLock::new(|| {
         let shops = [
-            include_str!("../../fixtures/pages/django-oscar-en/rules.toml"),
             include_str!("../../fixtures/pages/old-shop/rules.toml"),
             include_str!("../../fixtures/pages/nested-spans/rules.toml"),
         ];
         let compile = |text| Rules::compile(toml::from_str(text).expect("rules")).expect("rules");
-        shops.iter().map(|text| Arc::new(compile(text))).collect()
+        let shipped =
+            "[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"django-oscar\"\n[shop.cart]\ncurrency = \"NOK\"";
+        let shipped = config::read(&format!("listen = \"127.0.0.1:0\"\n{shipped}"), Path::new("."));
+        let shipped = shipped.plan.expect("a shop by its preset").shop.cart;
+        shops.iter().map(|text| Arc::new(compile(text))).chain([shipped]).collect()
     });
     for rules in RULES.iter() {
         for encoding in [encoding_rs::UTF_8, encoding_rs::WINDOWS_1252] {

@@ -11,6 +11,7 @@ use super::allow::{Refused, allow};
 use super::{console, simulator};
 use crate::observe::LEVELS;
 use crate::observe::metrics::{self, Present};
+use crate::session::store::Count;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -41,7 +42,7 @@ pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming
         (&Method::GET | &Method::HEAD, "/live") => plain(StatusCode::OK, "live"),
         (&Method::GET | &Method::HEAD, "/ready") => ready(inside),
         (&Method::GET | &Method::HEAD, "/metrics") => {
-            inside.watch.metrics.set(present(inside));
+            inside.watch.metrics.set(present(inside).await);
             typed(StatusCode::OK, metrics::CONTENT_TYPE, inside.watch.metrics.text())
         }
         (&Method::GET | &Method::HEAD, "/log-level") => match inside.watch.loudness.level() {
@@ -49,7 +50,7 @@ pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming
             None => plain(StatusCode::CONFLICT, "the log is not this program's own"),
         },
         (&Method::PUT, "/log-level") => turn(inside, body).await,
-        (&Method::GET | &Method::HEAD, "/") => console::page(inside, tcp),
+        (&Method::GET | &Method::HEAD, "/") => console::page(inside, tcp).await,
         (&Method::GET | &Method::HEAD, "/console.css") => {
             typed(StatusCode::OK, "text/css; charset=utf-8", console::STYLE)
         }
@@ -71,8 +72,9 @@ fn ready(inside: &Inside) -> Answer {
     plain(StatusCode::OK, "ready")
 }
 
-fn present(inside: &Inside) -> Present {
-    let (sessions, leases, waiting) = inside.sessions.count();
+async fn present(inside: &Inside) -> Present {
+    // A shared store that is lost is told of by PO-STORE-LOST; these then say 0.
+    let Count { sessions, leases, waiting } = inside.sessions.count().await.unwrap_or_default();
     Present {
         sessions,
         leases,

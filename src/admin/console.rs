@@ -9,6 +9,7 @@ use super::simulator;
 use crate::config::Plan;
 use crate::observe::drift::{Course, MINUTES};
 use crate::protocol::oci::form::escaped;
+use crate::session::store::{Count, Lost};
 
 /// Light and dark, as the browser's owner likes.
 pub(super) const STYLE: &str = include_str!("console.css");
@@ -17,13 +18,14 @@ pub(super) const STYLE: &str = include_str!("console.css");
 const SHOWN: usize = 20;
 
 /// The page. `tcp`: a browser can reach us by an address, so that we can be a hook.
-pub(super) fn page(inside: &Inside, tcp: bool) -> Answer {
+pub(super) async fn page(inside: &Inside, tcp: bool) -> Answer {
     let plan = inside.plans.load_full();
     let mut main = String::new();
     if (inside.draining)() {
         main.push_str("<p class=\"bad\">Draining: no new connections are taken.</p>\n");
     }
-    sessions(inside, &mut main);
+    let count = inside.sessions.count().await;
+    sessions(inside, count, &mut main);
     returns(inside, &mut main);
     rules(&inside.watch.drift.courses(), &mut main);
     if tcp {
@@ -50,10 +52,17 @@ fn table(main: &mut String, caption: &str, heads: &[&str], rows: &[Vec<String>])
     main.push_str("</tbody></table></div>\n");
 }
 
-fn sessions(inside: &Inside, main: &mut String) {
-    let (open, leases, waiting) = inside.sessions.count();
+fn sessions(inside: &Inside, count: Result<Count, Lost>, main: &mut String) {
     main.push_str("<h2 id=\"sessions\">Sessions</h2>\n");
-    let caption = format!("{open} open, {leases} with an account to themselves, {waiting} waiting for one");
+    let caption = match count {
+        Ok(Count { sessions, leases, waiting }) => {
+            format!("{sessions} open, {leases} with an account to themselves, {waiting} waiting for one")
+        }
+        Err(lost) => format!("how many are open is not known: {lost}"),
+    };
+    if inside.plans.load().session.store.is_some() {
+        main.push_str("<p>Listed are those that came to this sidecar in the last five minutes.</p>\n");
+    }
     let row = |session: std::sync::Arc<crate::session::Session>| {
         let age = SystemTime::now().duration_since(session.began).unwrap_or_default().as_secs();
         let kind = match (session.simulated, session.report_only) {
@@ -72,7 +81,7 @@ fn sessions(inside: &Inside, main: &mut String) {
             kind.into(),
         ]
     };
-    let rows: Vec<_> = inside.sessions.all().into_iter().map(row).collect();
+    let rows: Vec<_> = inside.sessions.seen_here().into_iter().map(row).collect();
     table(main, &caption, &["Reference", "Buyer", "Account at the shop", "Age", "Cart", "Kind"], &rows);
 }
 

@@ -152,6 +152,7 @@ fn keep_fixed(new: &mut Plan, old: &Plan) -> Vec<&'static str> {
         ("workers", new.workers != old.workers),
         ("limits.connections", new.limits.connections != old.limits.connections),
         ("session.most", new.session.most != old.session.most),
+        ("session.store", new.session.store != old.session.store),
         ("log", (new.log.format, new.log.level) != (old.log.format, old.log.level)),
     ] {
         if differs {
@@ -167,6 +168,7 @@ fn keep_fixed(new: &mut Plan, old: &Plan) -> Vec<&'static str> {
     new.workers = old.workers;
     new.limits.connections = old.limits.connections;
     new.session.most = old.session.most;
+    new.session.store.clone_from(&old.session.store);
     (new.log.format, new.log.level) = (old.log.format, old.log.level);
     if new.tls.is_none() {
         // The listeners for TLS are still there.

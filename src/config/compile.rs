@@ -27,6 +27,7 @@ mod habits;
 mod listen;
 mod origin;
 mod shop;
+mod store;
 
 pub use habits::{Habits, habits_of};
 
@@ -181,6 +182,7 @@ fn session(file: &File, notes: &mut Notes<'_>) -> SessionLimits {
         idle: time(file.session.idle, 30 * 60),
         longest: time(file.session.longest, 8 * 60 * 60),
         most: file.session.most.unwrap_or(10_000),
+        store: store::store(&file.session, notes),
         report_only_share: file.session.report_only_share.unwrap_or(0.0),
     };
     if !(0.0..=1.0).contains(&session.report_only_share) {

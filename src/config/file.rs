@@ -318,6 +318,18 @@ pub struct SessionFile {
     pub longest: Option<Time>,
     /// More sessions than this push the oldest out.
     pub most: Option<u64>,
+    /// Where several sidecars keep them together: `redis://` or `rediss://`. In this process's memory where there is none.
+    pub store: Option<String>,
+    /// A file with the store's password.
+    pub store_password_file: Option<PathBuf>,
+    /// The environment variable with the store's password.
+    pub store_password_env: Option<String>,
+    /// A file with the key by which what is in the store is encrypted; the same for all sidecars.
+    pub store_key_file: Option<PathBuf>,
+    /// The environment variable with that key.
+    pub store_key_env: Option<String>,
+    /// A file with the certificates (PEM) that may vouch for a `rediss://` store, in place of the system's.
+    pub store_ca_file: Option<PathBuf>,
     /// The share of sessions that change nothing and only report, from 0 to 1.
     pub report_only_share: Option<f64>,
 }
@@ -444,6 +456,12 @@ pub struct BuyerFile {
     pub password_env: Option<String>,
     /// In clear: warned of.
     pub password: Option<String>,
+    /// A second password that is taken as well, while the procurement system changes over: `$argon2id$...`
+    pub next_password_hash: Option<String>,
+    /// A file that holds it, or its hash.
+    pub next_password_file: Option<PathBuf>,
+    /// An environment variable that holds it, or its hash.
+    pub next_password_env: Option<String>,
     /// Where its carts may go.
     pub hooks: Vec<String>,
     /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.

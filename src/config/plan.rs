@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lol_html::Selector;
 
-use super::credentials::Password;
+use super::credentials::Passwords;
 use super::file::{Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
@@ -193,6 +193,21 @@ pub struct SessionLimits {
     pub most: u64,
     /// The share of them that change nothing and only report.
     pub report_only_share: f64,
+    /// Where several sidecars keep them together.
+    pub store: Option<StoreAddress>,
+}
+
+/// A Valkey or Redis that several sidecars share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreAddress {
+    /// `redis://` or `rediss://`, without a password.
+    pub url: String,
+    /// The store's own.
+    pub password: Option<Secret>,
+    /// By which what is in the store is encrypted.
+    pub key: Secret,
+    /// PEM, in place of the system's certificates.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// What is logged, and how.
@@ -216,7 +231,7 @@ pub struct Buyer {
     /// The catalog call's USERNAME.
     pub username: String,
     /// The catalog call's PASSWORD.
-    pub password: Password,
+    pub passwords: Passwords,
     /// Where its carts may go.
     pub hooks: Vec<HookRule>,
     /// Its logins at the shop.
@@ -353,6 +368,11 @@ impl Buyers {
     /// Whether any of them shows the shop in a frame.
     pub fn any_framed(&self) -> bool {
         self.0.iter().any(|buyer| buyer.embed == Embed::Iframe)
+    }
+
+    /// How many passwords a caller's is compared with at the most; see [`Passwords::hold`].
+    pub fn looks(&self) -> usize {
+        self.0.iter().map(|buyer| buyer.passwords.count()).max().unwrap_or(1)
     }
 
     /// How many there are.

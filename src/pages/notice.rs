@@ -37,6 +37,11 @@ impl Ended {
             Ended::Replaced => "replaced",
         }
     }
+
+    /// Reads what [`Ended::word`] wrote.
+    pub fn parse(word: &str) -> Option<Ended> {
+        [Ended::Expired, Ended::Returned, Ended::Left, Ended::Replaced].into_iter().find(|ended| ended.word() == word)
+    }
 }
 
 /// What a program is told instead of a page.

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -78,7 +77,7 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let target = Target::new(request.uri().path(), request.uri().query());
-    let first = rewritten::may_be_page(request.headers()) && !session.seen.swap(true, Ordering::AcqRel);
+    let first = rewritten::may_be_page(request.headers()) && x.sessions().first_page(session).await;
     let asked = Asked {
         expiring: if first { hygiene::expire(x, session, request.headers()) } else { Vec::new() },
         method: request.method().clone(),

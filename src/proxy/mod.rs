@@ -53,7 +53,7 @@ pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
 async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
     let (mut head, body) = request.into_parts();
     validate::validate(&mut head)?;
-    let (claim, punchout) = claim(x, &head).await;
+    let (claim, punchout) = claim(x, &head).await?;
     let route = route(x.plan(), &head, claim);
     if route != Route::Visitor {
         x.course().set(Course { punchout: true, ..Course::default() });
@@ -122,15 +122,18 @@ async fn by_route(
 }
 
 /// What the request's session cookie is worth, and the session with its buyer where it is open.
-async fn claim(x: &Exchange, head: &request::Parts) -> (Claim, Option<(Arc<Session>, Arc<Buyer>)>) {
-    let Some(id) = cookie::read(&head.headers, x.secure()) else { return (Claim::None, None) };
-    let Some(session) = x.sessions().find(id).await else { return (Claim::Over, None) };
+///
+/// # Errors
+/// A store that is lost: who has our cookie is no visitor, and may be somebody else's session.
+async fn claim(x: &Exchange, head: &request::Parts) -> Result<(Claim, Option<(Arc<Session>, Arc<Buyer>)>), Problem> {
+    let Some(id) = cookie::read(&head.headers, x.secure()) else { return Ok((Claim::None, None)) };
+    let Some(session) = x.sessions().find(id).await? else { return Ok((Claim::Over, None)) };
     x.belongs_to(&session);
     // A buyer who was taken out of the configuration has no session either.
-    match x.plan().buyers.named(&session.buyer).cloned() {
+    Ok(match x.plan().buyers.named(&session.buyer).cloned() {
         Some(buyer) => (Claim::Open, Some((session, buyer))),
         None => (Claim::Over, None),
-    }
+    })
 }
 
 /// The body of a catalog call, which is small.
@@ -228,7 +231,8 @@ fn told(x: &Exchange, who: &Asker, page: impl FnOnce(&Reader<'_>) -> pages::Page
 /// For whoever comes with the cookie of a session that is over: how it ended, and the shop's sign-in undone.
 async fn over(x: &Exchange, who: &Asker, headers: &HeaderMap) -> Response<Body> {
     let ended = match cookie::read(headers, x.secure()) {
-        Some(id) => x.sessions().ended(id).await,
+        // That it is over is known; how, only a store that answers can tell.
+        Some(id) => x.sessions().ended(id).await.ok().flatten(),
         None => None,
     };
     let ended = ended.unwrap_or(Ended::Expired);

@@ -81,15 +81,15 @@ pub async fn claim(
         }
         Accounts::Pool(accounts) => {
             let keys: Vec<String> = accounts.iter().map(Account::key).collect();
-            let mut number = store.lease(&keys, id, patience).await;
+            let mut number = store.lease(&keys, id, patience).await?;
             if number.is_none()
                 && let Some(earlier) = earlier
-                && let Some(over) = store.end(earlier, Ended::Replaced, patience).await
+                && let Some(over) = store.end(earlier, Ended::Replaced, patience).await?
             {
                 x.metrics().ended(&over.session.buyer, Ended::Replaced.word());
                 // Its cart is emptied when the new session begins, which may get the same account.
                 store.release(&over.session.hold, earlier).await;
-                number = store.lease(&keys, id, patience).await;
+                number = store.lease(&keys, id, patience).await?;
             }
             let Some(number) = number else { return Ok(None) };
             claimed(Some(accounts[number].clone()), Hold::Lease(keys[number].clone()))
@@ -101,7 +101,7 @@ pub async fn claim(
 /// emptying would take what the new one has put in.
 async fn take_turn(x: &Exchange, key: &str, id: SessionId, patience: Duration) -> Result<(), Problem> {
     let started = tokio::time::Instant::now();
-    while !x.sessions().take_over(key, id, patience).await {
+    while !x.sessions().take_over(key, id, patience).await? {
         if started.elapsed() > TURN {
             let detail = format!("the account `{key}` is still being entered or emptied by an earlier punchout");
             return Err(Problem::new(Kind::PoolBusy, detail).retry_after(TURN));

@@ -62,7 +62,8 @@ pub fn in_background(x: &Exchange, over: Over, jar: Option<Jar>) {
 /// The same for sessions that ended by themselves; returns when there is none left.
 pub async fn sweep(shop: Rc<Shop>) {
     let patience = super::accounts::patience(&shop.plan);
-    while let Some(over) = shop.sessions.next_expired(patience).await {
+    // A store that is lost is asked again at the next sweep.
+    while let Ok(Some(over)) = shop.sessions.next_expired(patience).await {
         tracing::info!(reference = %over.session.reference, buyer = over.session.buyer, "a punchout session ended by itself");
         if over.session.handed.stage() < Stage::Sent {
             shop.watch.metrics.ended(&over.session.buyer, Ended::Expired.word());

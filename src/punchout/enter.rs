@@ -11,7 +11,7 @@ use http::{header, request};
 
 use super::accounts::{self, Claim};
 use super::{clear, drift, frame, hygiene};
-use crate::config::credentials::Password;
+use crate::config::credentials::Passwords;
 use crate::config::file::Onward;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
@@ -64,7 +64,7 @@ async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page
         Begun::Session(page) => Ok(page),
         // On to an address without a password that can be asked for again and again. By it the browser also sends the
         // session cookie that a POST from another site did not carry, so that an earlier session can make room.
-        Begun::Busy(waiting) => Ok(pages::redirect(&wait_at(x, waiting).await)),
+        Begun::Busy(waiting) => Ok(pages::redirect(&wait_at(x, waiting).await?)),
     }
 }
 
@@ -75,7 +75,7 @@ async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page
 pub async fn again(x: &Exchange, head: &request::Parts) -> Result<Page, Problem> {
     let void = || Problem::new(Kind::PoolBusy, "a ticket that is void: used, or not shown for too long");
     let ticket = head.uri.query().and_then(|query| query.strip_prefix("ticket=")).and_then(Ticket::parse);
-    let waiting = x.sessions().called(ticket.ok_or_else(void)?).await.ok_or_else(void)?;
+    let waiting = x.sessions().called(ticket.ok_or_else(void)?).await?.ok_or_else(void)?;
     // The configuration may have changed while they waited.
     let buyer = x.plan().buyers.named(&waiting.buyer).cloned().ok_or_else(void)?;
     let hook = waiting.hook.clone();
@@ -84,7 +84,7 @@ pub async fn again(x: &Exchange, head: &request::Parts) -> Result<Page, Problem>
     match begin(x, head, Caller { buyer, hook, call: waiting.entry.clone() }).await? {
         Begun::Session(page) => Ok(page),
         Begun::Busy(waiting) => {
-            let (language, address) = (language_of(head, &waiting.entry), wait_at(x, waiting).await);
+            let (language, address) = (language_of(head, &waiting.entry), wait_at(x, waiting).await?);
             let (reference, nonce) = (x.reference().to_string(), super::nonce()?);
             let contact = x.plan().contact.as_deref();
             let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
@@ -117,10 +117,10 @@ async fn begin(x: &Exchange, head: &request::Parts, caller: Caller) -> Result<Be
 }
 
 /// Keeps the call, and says where to ask again.
-async fn wait_at(x: &Exchange, waiting: Arc<Waiting>) -> String {
+async fn wait_at(x: &Exchange, waiting: Arc<Waiting>) -> Result<String, Problem> {
     let ticket = Ticket::random();
-    x.sessions().wait(ticket, waiting).await;
-    format!("{}wait?ticket={}", x.plan().prefix, ticket.to_text())
+    x.sessions().wait(ticket, waiting).await?;
+    Ok(format!("{}wait?ticket={}", x.plan().prefix, ticket.to_text()))
 }
 
 fn language_of(head: &request::Parts, entry: &Entry) -> Language {
@@ -161,14 +161,15 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     {
         return Ok(buyer.clone());
     }
-    let expected = buyer.as_ref().map_or_else(Password::nobody, |buyer| buyer.password.clone());
+    let expected = buyer.as_ref().map_or_else(Passwords::nobody, |buyer| buyer.passwords.clone());
+    let looks = x.plan().buyers.looks();
     let given = call.password.clone();
     let leave = x.entrance().look().await.map_err(|wait| too_many(wait, "passwords to look at"))?;
     // argon2 takes tens of milliseconds on purpose: on a worker it would hold up every visitor of that worker.
     let right = tokio::task::spawn_blocking(move || {
         // The leave ends with the work, not with the request: a caller who hangs up frees no core.
         let _leave = leave;
-        given.is_some_and(|given| expected.is_slowly(given.expose().as_bytes()))
+        given.is_some_and(|given| expected.hold(given.expose().as_bytes(), looks))
     });
     let right = right.await.unwrap_or(false);
     match buyer {
@@ -262,7 +263,7 @@ async fn open(
         idle: limits.idle,
         longest: limits.longest,
     });
-    if !x.sessions().open(session.clone()).await {
+    if !x.sessions().open(session.clone()).await? {
         let detail = format!("signing in as `{}` took so long that somebody else has the account", session.account);
         return Err(Problem::new(Kind::PoolBusy, detail).retry_after(WAIT));
     }
@@ -270,7 +271,7 @@ async fn open(
     x.metrics().started(&session.buyer);
     // A second punchout replaces the first.
     if let Some(earlier) = cookie::read(&head.headers, x.secure())
-        && let Some(over) = x.sessions().end(earlier, Ended::Replaced, accounts::patience(x.plan())).await
+        && let Ok(Some(over)) = x.sessions().end(earlier, Ended::Replaced, accounts::patience(x.plan())).await
     {
         x.metrics().ended(&over.session.buyer, Ended::Replaced.word());
         clear::in_background(x, over, None);

@@ -161,7 +161,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.is_sap_event();
-            session.handed.reach(Stage::Shown);
+            x.sessions().reach(session, Stage::Shown).await;
             let sent = format!("{}sent", plan.prefix);
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }

@@ -6,7 +6,7 @@ use super::{accounts, clear, hand_over};
 use crate::config::plan::{Buyer, Cancel};
 use crate::exchange::Exchange;
 use crate::pages::{self, Ended, Link, Page, Reader, texts};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::protocol::oci::form::form_with_button;
 use crate::protocol::oci::hook::Hook;
 use crate::rewrite::controls::RETURN_FORM;
@@ -17,7 +17,7 @@ use crate::session::{Session, Stage};
 /// the account empties its cart too.
 pub async fn sent(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Page {
     // A cart that may be sent again is returned once.
-    if session.handed.reach(Stage::Sent) < Stage::Sent {
+    if x.sessions().reach(session, Stage::Sent).await < Stage::Sent {
         x.metrics().ended(&buyer.name, Ended::Returned.word());
     }
     let (watch, audit) = (&x.shop().watch, x.plan().audit.as_ref());
@@ -79,8 +79,14 @@ pub fn sent_already(x: &Exchange, session: &Session) -> Result<Page, Problem> {
 }
 
 async fn end(x: &Exchange, session: &Session, headers: &HeaderMap, how: Ended) {
-    if let Some(over) = x.sessions().end(session.id, how, accounts::patience(x.plan())).await {
-        clear::in_background(x, over, Some(super::jar_of(x, session, headers)));
+    match x.sessions().end(session.id, how, accounts::patience(x.plan())).await {
+        Ok(Some(over)) => clear::in_background(x, over, Some(super::jar_of(x, session, headers))),
+        Ok(None) => {}
+        // The buyer leaves all the same; the session goes idle, and then its cart is emptied.
+        Err(lost) => {
+            let (reference, code) = (session.reference, Kind::StoreLost.code());
+            tracing::warn!(%reference, code, "the end of a session cannot be told to {lost}");
+        }
     }
 }
 

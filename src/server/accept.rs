@@ -8,11 +8,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::addresses::Addresses;
 use super::drain::Drain;
+use super::room::Room;
 use super::worker::{Arrival, Desk};
 use crate::config::Plans;
 use crate::config::plan::Listener;
@@ -30,7 +31,7 @@ const WARN_AGAIN: Duration = Duration::from_secs(10);
 /// What the acceptor hands connections out with.
 pub(super) struct Door {
     pub(super) desks: Vec<Desk>,
-    pub(super) open: Arc<Semaphore>,
+    pub(super) room: Arc<Room>,
     pub(super) plans: Plans,
     pub(super) drain: Arc<Drain>,
 }
@@ -108,14 +109,17 @@ impl Acceptor {
     async fn accept_all(&mut self, socket: TcpListener) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(socket)?;
         let drain = self.door.drain.clone();
+        let mut in_hand: Option<(TcpStream, SocketAddr)> = None;
         let accepting = async {
             loop {
-                // At the cap we do not accept: further clients wait in the backlog, and nothing spins.
-                let Ok(permit) = self.door.open.clone().acquire_owned().await else { return };
                 match socket.accept().await {
                     Ok((stream, peer)) => {
                         // Out of this thread's epoll again: the connection's events belong to its worker.
-                        if let Ok(stream) = stream.into_std() {
+                        let Ok(stream) = stream.into_std() else { continue };
+                        in_hand = Some((stream, peer));
+                        // At the cap one client waits here, and the others in the backlog: nothing spins.
+                        let permit = self.door.room.enter().await;
+                        if let Some((stream, peer)) = in_hand.take() {
                             self.hand_out(stream, peer, permit);
                         }
                     }
@@ -133,8 +137,8 @@ impl Acceptor {
         }
         // The kernel took these before we began to stop: closing the socket now would reset them.
         let socket = socket.into_std()?;
-        while let Ok(permit) = self.door.open.clone().try_acquire_owned()
-            && let Ok((stream, peer)) = socket.accept()
+        while let Some(permit) = self.door.room.try_enter()
+            && let Some((stream, peer)) = in_hand.take().or_else(|| socket.accept().ok())
         {
             self.hand_out(stream, peer, permit);
         }

@@ -97,7 +97,12 @@ impl Connection<'_> {
 
     async fn serve_tls(&self, stream: TcpStream, tls: &Tls, seat: Seat) {
         let handshake = TlsAcceptor::from(tls.server.clone()).accept(stream);
-        let stream = match timeout(self.limits.head_time, handshake).await {
+        let handshake = tokio::select! {
+            biased;
+            handshake = timeout(self.limits.head_time, handshake) => handshake,
+            () = self.worker.room.is_wanted() => return,
+        };
+        let stream = match handshake {
             Ok(Ok(stream)) => stream,
             // Scanners and clients that do not like the certificate: nothing that we could do better.
             Ok(Err(error)) => return tracing::debug!(peer = %self.client.peer, %error, "no TLS"),
@@ -134,6 +139,7 @@ impl Connection<'_> {
             biased;
             came = timeout_at(end, io.wakes()) => matches!(came, Ok(Ok(true))),
             () = grace => false,
+            () = self.worker.room.is_wanted() => false,
         }
     }
 

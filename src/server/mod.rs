@@ -9,6 +9,7 @@ mod addresses;
 mod client_io;
 mod connection;
 mod drain;
+mod room;
 mod http2;
 mod proxy_protocol;
 mod worker;
@@ -17,8 +18,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-
-use tokio::sync::Semaphore;
 
 pub use crate::config::Limits;
 
@@ -29,6 +28,7 @@ use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
 use drain::Drain;
+use room::Room;
 
 /// Connections that the kernel holds for us until we accept them.
 const BACKLOG: i32 = 4096;
@@ -62,7 +62,8 @@ pub fn run(plans: &Plans) -> io::Result<Running> {
 /// Also when a socket's address is none of the plan's.
 pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io::Result<Running> {
     let plan = plans.load_full();
-    let sessions = Store::in_memory(plan.session.most);
+    let sessions = Store::of(&plan.session)
+        .map_err(|error| io::Error::other(format!("`session.store` cannot be used: {error}")))?;
     let entrance = Arc::new(Entrance::new());
     let sockets = accept::sockets(&plan.listen, inherited, BACKLOG)?;
     let addresses = sockets.iter().map(|(socket, _)| socket.local_addr()).collect::<io::Result<Vec<_>>>()?;
@@ -72,7 +73,7 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", audit.file.display()));
         observe::returns::open(&audit.file).map_err(told)?;
     }
-    let open = Arc::new(Semaphore::new(plan.limits.connections));
+    let room = Arc::new(Room::new(plan.limits.connections));
     // Before anybody is served: an address that cannot be had is told of at once.
     let door = plan.admin.as_ref().map(|admin| admin::listen(&admin.at)).transpose()?;
     let admin_address = door.as_ref().and_then(admin::Door::address);
@@ -92,13 +93,14 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
             entrance: entrance.clone(),
             live: live.clone(),
             drain: drain.clone(),
+            room: room.clone(),
             watch: watch.clone(),
         };
         let (desk, thread) = worker::start(number, shared)?;
         seats.push(desk);
         running.threads.push(thread);
     }
-    let workers_door = accept::Door { desks: seats, open: open.clone(), plans: plans.clone(), drain: drain.clone() };
+    let workers_door = accept::Door { desks: seats, room: room.clone(), plans: plans.clone(), drain: drain.clone() };
     running.threads.push(accept::start(sockets, workers_door)?);
     if let Some(door) = door {
         let (most, draining) = (plan.limits.connections, drain.clone());
@@ -107,7 +109,7 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
             sessions,
             watch,
             live,
-            connections: Box::new(move || most.saturating_sub(open.available_permits())),
+            connections: Box::new(move || most.saturating_sub(room.left())),
             draining: Box::new(move || draining.is_on()),
         };
         running.admin = Some(on_thread("admin".into(), move || async move {

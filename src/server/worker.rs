@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::addresses::{Addresses, Place};
 use super::connection;
 use super::drain::Drain;
+use super::room::Room;
 use crate::config::plan::Listener;
 use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
@@ -99,6 +100,7 @@ pub(super) struct Shared {
     pub(super) entrance: Arc<Entrance>,
     pub(super) live: Arc<Live>,
     pub(super) drain: Arc<Drain>,
+    pub(super) room: Arc<Room>,
     pub(super) watch: Watch,
 }
 
@@ -108,16 +110,18 @@ pub(super) struct Worker {
     live: Arc<Live>,
     shop: RefCell<Rc<Shop>>,
     pub(super) drain: Arc<Drain>,
+    /// Asks quiet connections to leave.
+    pub(super) room: Arc<Room>,
 }
 
 impl Worker {
     fn new(shared: Shared) -> Rc<Self> {
-        let Shared { plans, sessions, entrance, live, drain, watch } = shared;
+        let Shared { plans, sessions, entrance, live, drain, room, watch } = shared;
         let lane = watch.metrics.lane();
         let plan = plans.load_full();
         let pool = Pool::new(plan.origin.clone(), plan.pool.clone(), live.clone());
         let shop = RefCell::new(Rc::new(Shop { plan, pool, sessions, entrance, watch, lane }));
-        Rc::new(Worker { plans, live, shop, drain })
+        Rc::new(Worker { plans, live, shop, drain, room })
     }
 
     /// The plan in force and a pool that fits it. Connections survive a reload that does not concern them.

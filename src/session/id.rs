@@ -5,7 +5,9 @@ use std::fmt;
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 
 /// 128 random bits in a cookie. Whoever has it is the buyer, so it is never shown, logged or put in an address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// Written down it is only inside of what a shared store keeps encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
@@ -51,6 +53,11 @@ impl Ticket {
         SessionId::from_cookie(text).map(Ticket)
     }
 
+    /// For the name under which a shared store keeps it.
+    pub(super) fn bytes(self) -> [u8; 16] {
+        self.0.bytes()
+    }
+
     /// 22 characters that need no escaping in an address.
     pub fn to_text(self) -> String {
         self.0.to_cookie()
@@ -65,7 +72,7 @@ impl fmt::Debug for Ticket {
 
 /// What stands on a problem page and in the log beside it: eight characters that can be read over the telephone. It opens
 /// nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Reference([u8; 5]);
 
 impl Reference {

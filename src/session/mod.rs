@@ -10,8 +10,11 @@ pub mod cookie;
 pub mod entrance;
 pub mod id;
 mod leases;
+mod memory;
 pub mod seal;
+mod shared;
 pub mod store;
+mod vault;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
@@ -25,7 +28,7 @@ use id::{Reference, SessionId};
 pub use crate::pages::Ended;
 
 /// One punchout. That it has ended is the store's to know; what changes of it is how far its cart has got.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Session {
     /// The secret in the cookie.
     pub id: SessionId,
@@ -38,6 +41,7 @@ pub struct Session {
     /// The catalog call, without its secrets.
     pub entry: Entry,
     /// The browser's at entry, kept for the whole session: some shops print prices by it.
+    #[serde(with = "crate::shop::header_value::option")]
     pub accept_language: Option<http::HeaderValue>,
     /// The shop account that was signed in; empty for a guest.
     pub account: String,
@@ -51,9 +55,11 @@ pub struct Session {
     pub report_only: bool,
     /// Made from the console: its hook is the console's own.
     pub simulated: bool,
-    /// How far its cart has got.
+    /// How far its cart has got, as far as this process knows: ask and tell the store.
+    #[serde(skip)]
     pub handed: Handed,
-    /// Whether its first page has been asked for.
+    /// Whether its first page has been asked for, as far as this process knows: ask the store.
+    #[serde(skip)]
     pub seen: AtomicBool,
     /// When it began.
     pub began: SystemTime,
@@ -64,7 +70,7 @@ pub struct Session {
 }
 
 /// Whose the cart of a session is, and so whether it may be emptied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Hold {
     /// This session's alone, by the lease of its account.
     Lease(String),
@@ -89,19 +95,9 @@ pub enum Stage {
     Sent,
 }
 
-impl Handed {
-    /// How far it is.
-    pub fn stage(&self) -> Stage {
-        match self.0.load(Ordering::Acquire) {
-            0 => Stage::Shopping,
-            1 => Stage::Shown,
-            _ => Stage::Sent,
-        }
-    }
-
-    /// Notes that it has got so far, and gives how far it was.
-    pub fn reach(&self, stage: Stage) -> Stage {
-        match self.0.fetch_max(stage as u8, Ordering::AcqRel) {
+impl From<u8> for Stage {
+    fn from(number: u8) -> Stage {
+        match number {
             0 => Stage::Shopping,
             1 => Stage::Shown,
             _ => Stage::Sent,
@@ -109,8 +105,20 @@ impl Handed {
     }
 }
 
+impl Handed {
+    /// How far it is.
+    pub fn stage(&self) -> Stage {
+        Stage::from(self.0.load(Ordering::Acquire))
+    }
+
+    /// Notes that it has got so far, and gives how far it was.
+    pub fn reach(&self, stage: Stage) -> Stage {
+        Stage::from(self.0.fetch_max(stage as u8, Ordering::AcqRel))
+    }
+}
+
 /// A catalog call that waits for an account: checked already, and without secrets.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Waiting {
     /// The buyer's name.
     pub buyer: String,

@@ -1,37 +1,29 @@
-//! The open sessions, the accounts they hold, and who waits for one.
+//! The open sessions, the accounts they hold, and who waits for one: in this process's memory, or in a Valkey or Redis
+//! that several sidecars share.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use moka::Expiry;
-use moka::notification::RemovalCause;
-use moka::sync::Cache;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::id::{SessionId, Ticket};
-use super::leases::{Leases, Seized};
-use super::{Ended, Hold, Session, Waiting};
+use super::memory::Memory;
+use super::shared::Shared;
+use super::{Ended, Hold, Session, Stage, Waiting};
+use crate::config::plan::{SessionLimits, StoreAddress};
+use crate::problem::{Kind, Problem};
 
-/// Ends of sessions that are remembered, to tell a late comer what happened.
-const ENDS: u64 = 100_000;
-/// For so long.
-const ENDS_FOR: Duration = Duration::from_secs(8 * 60 * 60);
-/// People who wait for an account, at most.
-const WAITING: u64 = 10_000;
-/// A ticket that nobody shows for so long is void.
-const WAITING_FOR: Duration = Duration::from_secs(5 * 60);
+/// When a store that did not answer is worth another try.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Sessions by id: bounded in number, each with its own idle and absolute end.
-///
-/// Its functions are async because a store that several sidecars share will be.
 #[derive(Clone, Debug)]
-pub struct Store {
-    sessions: Cache<SessionId, Arc<Session>>,
-    /// Sessions that ended by themselves and whose cart nobody has emptied yet.
-    expired: Arc<Mutex<VecDeque<Arc<Session>>>>,
-    ends: Cache<SessionId, Ended>,
-    waiting: Cache<Ticket, Arc<Waiting>>,
-    leases: Arc<Mutex<Leases>>,
+pub struct Store(Kept);
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Memory(Memory),
+    Shared(Arc<Shared>),
 }
 
 /// A session that is over.
@@ -43,162 +35,242 @@ pub struct Over {
     pub may_clear: bool,
 }
 
+/// How much a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Open sessions.
+    pub sessions: u64,
+    /// Accounts that one session has to itself.
+    pub leases: usize,
+    /// Calls that wait for one.
+    pub waiting: u64,
+}
+
+/// The shared store gave no answer in time, or none that can be read. Nothing is known of what became of the question.
+#[derive(Clone, Debug)]
+pub struct Lost(pub(super) String);
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the shared store of sessions: {}", self.0)
+    }
+}
+
+impl From<Lost> for Problem {
+    fn from(lost: Lost) -> Problem {
+        Problem::new(Kind::StoreLost, lost.to_string()).retry_after(RETRY)
+    }
+}
+
 impl Store {
+    /// Sessions where the configuration keeps them.
+    ///
+    /// # Errors
+    /// As [`Store::shared`].
+    pub fn of(limits: &SessionLimits) -> Result<Self, String> {
+        match &limits.store {
+            None => Ok(Store::in_memory(limits.most)),
+            Some(place) => Store::shared(place, limits.most),
+        }
+    }
+
     /// Sessions in this process's memory, at most `most` at a time.
     pub fn in_memory(most: u64) -> Self {
-        let expired = Arc::new(Mutex::new(VecDeque::new()));
-        let queue = expired.clone();
-        let gone = move |_, session: Arc<Session>, cause| {
-            if matches!(cause, RemovalCause::Expired | RemovalCause::Size) {
-                lock(&queue).push_back(session);
-            }
-        };
-        Store {
-            sessions: Cache::builder().max_capacity(most).expire_after(Ends).eviction_listener(gone).build(),
-            expired,
-            ends: Cache::builder().max_capacity(ENDS).time_to_live(ENDS_FOR).build(),
-            waiting: Cache::builder().max_capacity(WAITING).time_to_live(WAITING_FOR).build(),
-            leases: Arc::default(),
-        }
+        Store(Kept::Memory(Memory::new(most)))
+    }
+
+    /// Sessions at a place that others share, at most `most` at a time. Connects when first asked.
+    ///
+    /// # Errors
+    /// An address or certificate that cannot be used.
+    pub fn shared(place: &StoreAddress, most: u64) -> Result<Self, String> {
+        Ok(Store(Kept::Shared(Arc::new(Shared::at(place, most)?))))
     }
 
     /// Leases the first of `accounts` that nobody has to a session that is about to begin, and gives its number. The lease
     /// is void unless the session is [opened](Store::open) within `patience`.
-    pub async fn lease(&self, accounts: &[String], holder: SessionId, patience: Duration) -> Option<usize> {
-        lock(&self.leases).take(accounts, holder, patience, |id| self.is_open(id))
+    ///
+    /// # Errors
+    /// [`Lost`], as of all that follow.
+    pub async fn lease(
+        &self,
+        accounts: &[String],
+        holder: SessionId,
+        patience: Duration,
+    ) -> Result<Option<usize>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.lease(accounts, holder, patience)),
+            Kept::Shared(shared) => shared.lease(accounts, holder, patience).await,
+        }
     }
 
     /// Leases an account from whoever has it: that session is over. `false` where it is just entering, or its cart is just
     /// being emptied; that is over within its own patience.
-    pub async fn take_over(&self, account: &str, holder: SessionId, patience: Duration) -> bool {
-        let mut leases = lock(&self.leases);
-        match leases.seize(account, holder, patience) {
-            Seized::Free => true,
-            Seized::From(earlier) => {
-                self.remove(earlier, Ended::Replaced);
-                true
-            }
-            Seized::Busy => false,
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn take_over(&self, account: &str, holder: SessionId, patience: Duration) -> Result<bool, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.take_over(account, holder, patience)),
+            Kept::Shared(shared) => shared.take_over(account, holder, patience).await,
         }
     }
 
     /// Opens a session. `false` where the lease that it was to have is somebody else's: then it is not open.
-    pub async fn open(&self, session: Arc<Session>) -> bool {
-        let mut leases = lock(&self.leases);
-        if let Hold::Lease(account) = &session.hold
-            && !leases.settle(account, session.id)
-        {
-            return false;
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn open(&self, session: Arc<Session>) -> Result<bool, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.open(session)),
+            Kept::Shared(shared) => shared.open(session).await,
         }
-        self.sessions.insert(session.id, session);
-        true
     }
 
-    /// The open session with that id; asking keeps it from going idle.
-    pub async fn find(&self, id: SessionId) -> Option<Arc<Session>> {
-        self.sessions.get(&id)
+    /// The open session with that id; asking keeps it from going idle. Where a shared store is lost, a session that was
+    /// seen here lately is taken to be open for a while.
+    ///
+    /// # Errors
+    /// [`Lost`], and the session was not seen here lately.
+    pub async fn find(&self, id: SessionId) -> Result<Option<Arc<Session>>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.find(id)),
+            Kept::Shared(shared) => shared.find(id).await,
+        }
     }
 
     /// Whether that session is open, without keeping it from going idle.
-    pub fn is_open(&self, id: SessionId) -> bool {
-        self.sessions.contains_key(&id)
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn is_open(&self, id: SessionId) -> Result<bool, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.is_open(id)),
+            Kept::Shared(shared) => shared.is_open(id).await,
+        }
+    }
+
+    /// Notes that a session's cart has got so far, and gives how far it was. Where a shared store is lost this process
+    /// remembers it, and tells when the session is next found.
+    pub async fn reach(&self, session: &Session, stage: Stage) -> Stage {
+        let here = session.handed.reach(stage);
+        match &self.0 {
+            Kept::Memory(_) => here,
+            Kept::Shared(shared) => shared.reach(session.id, stage).await.map_or(here, |there| there.max(here)),
+        }
+    }
+
+    /// Whether this is the first time that this is asked of a session.
+    pub async fn first_page(&self, session: &Session) -> bool {
+        let first = !session.seen.swap(true, Ordering::AcqRel);
+        match &self.0 {
+            Kept::Memory(_) => first,
+            // In doubt it is a later one: on the first, cookies are taken out of the browser.
+            Kept::Shared(shared) => first && shared.first_page(session.id).await.unwrap_or(false),
+        }
     }
 
     /// Ends a session; `None` where it was over already. The account is kept for `patience`, so that its cart can be
     /// emptied before somebody else gets it: [release](Store::release) it when that is done.
-    pub async fn end(&self, id: SessionId, how: Ended, patience: Duration) -> Option<Over> {
-        let mut leases = lock(&self.leases);
-        let session = self.remove(id, how)?;
-        Some(Self::over(&mut leases, session, patience))
+    ///
+    /// # Errors
+    /// [`Lost`]: the session ends by itself when it goes idle.
+    pub async fn end(&self, id: SessionId, how: Ended, patience: Duration) -> Result<Option<Over>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.end(id, how, patience)),
+            Kept::Shared(shared) => shared.end(id, how, patience).await,
+        }
     }
 
     /// A session that ended by itself (of age, or pushed out by others), once each; as [`Store::end`].
-    pub async fn next_expired(&self, patience: Duration) -> Option<Over> {
-        self.sessions.run_pending_tasks();
-        let session = lock(&self.expired).pop_front()?;
-        Some(Self::over(&mut lock(&self.leases), session, patience))
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn next_expired(&self, patience: Duration) -> Result<Option<Over>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.next_expired(patience)),
+            Kept::Shared(shared) => shared.next_expired(patience).await,
+        }
     }
 
-    /// Gives a session's account back.
+    /// Gives a session's account back. Where that cannot be told, the account is free when the lease's patience is over.
     pub async fn release(&self, hold: &Hold, holder: SessionId) {
-        self.give_back(hold, holder);
+        match (&self.0, hold) {
+            (Kept::Memory(memory), hold) => memory.release(hold, holder),
+            (Kept::Shared(shared), Hold::Lease(account)) => shared.release(account, holder).await,
+            (Kept::Shared(_), Hold::Own | Hold::Common) => {}
+        }
     }
 
     /// The same where nobody can wait for it, as in a drop.
     pub fn give_back(&self, hold: &Hold, holder: SessionId) {
-        if let Hold::Lease(account) = hold {
-            lock(&self.leases).release(account, holder);
+        match &self.0 {
+            Kept::Memory(memory) => memory.release(hold, holder),
+            // A process without a runtime is about to end; then the lease ends by itself.
+            Kept::Shared(_) => {
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    let (store, hold) = (self.clone(), hold.clone());
+                    runtime.spawn(async move { store.release(&hold, holder).await });
+                }
+            }
         }
     }
 
     /// How a session ended, where that is still known.
-    pub async fn ended(&self, id: SessionId) -> Option<Ended> {
-        self.ends.get(&id)
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn ended(&self, id: SessionId) -> Result<Option<Ended>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.ended(id)),
+            Kept::Shared(shared) => shared.ended(id).await,
+        }
     }
 
     /// Keeps the call of somebody who waits for an account.
-    pub async fn wait(&self, ticket: Ticket, waiting: Arc<Waiting>) {
-        self.waiting.insert(ticket, waiting);
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn wait(&self, ticket: Ticket, waiting: Arc<Waiting>) -> Result<(), Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => {
+                memory.wait(ticket, waiting);
+                Ok(())
+            }
+            Kept::Shared(shared) => shared.wait(ticket, &waiting).await,
+        }
     }
 
     /// Takes the call that a ticket stands for. It is good once: whoever has to wait on keeps it anew.
-    pub async fn called(&self, ticket: Ticket) -> Option<Arc<Waiting>> {
-        self.waiting.remove(&ticket)
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn called(&self, ticket: Ticket) -> Result<Option<Arc<Waiting>>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.called(ticket)),
+            Kept::Shared(shared) => shared.called(ticket).await,
+        }
     }
 
-    /// The open sessions, the latest first; looking keeps none from going idle.
-    pub fn all(&self) -> Vec<Arc<Session>> {
-        let mut all: Vec<_> = self.sessions.iter().map(|(_, session)| session).collect();
-        all.sort_by_key(|session| std::cmp::Reverse(session.began));
-        all
-    }
-
-    /// How many sessions are open, how many of them have an account to themselves, and how many calls wait for one.
-    pub fn count(&self) -> (u64, usize, u64) {
-        self.sessions.run_pending_tasks();
-        self.waiting.run_pending_tasks();
-        let leases = lock(&self.leases).count(|id| self.is_open(id));
-        (self.sessions.entry_count(), leases, self.waiting.entry_count())
-    }
-
-    fn remove(&self, id: SessionId, how: Ended) -> Option<Arc<Session>> {
-        let session = self.sessions.remove(&id)?;
-        self.ends.insert(id, how);
-        Some(session)
-    }
-
-    fn over(leases: &mut Leases, session: Arc<Session>, patience: Duration) -> Over {
-        let may_clear = match &session.hold {
-            Hold::Lease(account) => leases.clearing(account, session.id, patience),
-            Hold::Own => true,
-            Hold::Common => false,
+    /// The open sessions that this process knows of, the latest first; looking keeps none from going idle. Of a shared
+    /// store those alone that were seen here in the last minutes.
+    pub fn seen_here(&self) -> Vec<Arc<Session>> {
+        let mut seen = match &self.0 {
+            Kept::Memory(memory) => memory.all(),
+            Kept::Shared(shared) => shared.seen_here(),
         };
-        Over { session, may_clear }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is complete before anything can panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A session ends after its own idle time, and at its own longest time however busy it is.
-struct Ends;
-
-impl Expiry<SessionId, Arc<Session>> for Ends {
-    fn expire_after_create(&self, _: &SessionId, session: &Arc<Session>, _: Instant) -> Option<Duration> {
-        Some(session.idle.min(session.longest))
+        seen.sort_by_key(|session| std::cmp::Reverse(session.began));
+        seen
     }
 
-    fn expire_after_read(
-        &self,
-        _: &SessionId,
-        session: &Arc<Session>,
-        read_at: Instant,
-        _: Option<Duration>,
-        created_at: Instant,
-    ) -> Option<Duration> {
-        let left = session.longest.saturating_sub(read_at.saturating_duration_since(created_at));
-        Some(session.idle.min(left))
+    /// How much it holds; of a shared store, all sidecars together.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn count(&self) -> Result<Count, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.count()),
+            Kept::Shared(shared) => shared.count().await,
+        }
     }
 }

@@ -3,6 +3,11 @@
 //! ```toml
 //! request = "POST /cart/empty"                  # one request
 //!
+//! request = "POST /cart/remove"                 # a request for each line
+//! fields = { key = "{n}" }                      # {n}: what `each` found; in the address too
+//! each = 'name="quantity\[(\d+)\]"'             # a pattern with one group, looked for in the page's source
+//! headers = ["Nonce"]                           # fields of the page's answer that the request must bring back
+//!
 //! links = "a.remove"                            # a link for each line; "a.remove@data-url" reads another attribute
 //!
 //! form = "#basket_formset"                      # a form, filled in and sent
@@ -15,9 +20,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use http::Method;
+use http::{HeaderMap, HeaderName, Method};
 use lol_html::Selector;
 use lol_html::html_content::Element;
+use regex::Regex;
 use serde::Deserialize;
 
 use super::form::{Form, FormChoice, Press};
@@ -30,8 +36,12 @@ use crate::problem::Problem;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EmptyingSource {
-    /// Method and address.
+    /// Method and address; with `{n}` in the address or in `fields`, one for each that `each` finds.
     pub request: Option<String>,
+    /// What tells the lines apart in the page's source: a pattern with one group.
+    pub each: Option<String>,
+    /// Names of fields in the head of the page's answer that go along with the request: a token.
+    pub headers: Vec<String>,
     /// Selector of the links, perhaps with `@attribute`.
     pub links: Option<String>,
     /// The page with the links or the form; the cart page by default.
@@ -53,9 +63,19 @@ pub struct Emptying {
 
 #[derive(Clone, Debug)]
 enum Way {
-    Request(Method, String),
+    Request(Asked),
     Links(Selector, String),
     Form { choice: FormChoice, fields: Vec<(Names, String)>, press: Press },
+}
+
+/// A request as a script of the page sends it.
+#[derive(Clone, Debug)]
+struct Asked {
+    method: Method,
+    address: String,
+    fields: Vec<(String, String)>,
+    each: Option<Regex>,
+    headers: Vec<HeaderName>,
 }
 
 /// One field's name, or many that differ in one place.
@@ -79,14 +99,22 @@ impl Emptying {
         if let Some(Err(error)) = source.page.as_deref().map(check_address) {
             errors.push(format!("page: {error}"));
         }
-        if source.form.is_none() && (!source.fields.is_empty() || source.submit.is_some()) {
-            errors.push("fields: only with `form`".to_owned());
+        if source.request.is_none() && source.form.is_none() && !source.fields.is_empty() {
+            errors.push("fields: only with `form` or `request`".to_owned());
+        }
+        if source.form.is_none() && source.submit.is_some() {
+            errors.push("submit: only with `form`".to_owned());
+        }
+        for (key, given) in [("each", source.each.is_some()), ("headers", !source.headers.is_empty())] {
+            if given && source.request.is_none() {
+                errors.push(format!("{key}: only with `request`"));
+            }
         }
         if source.form.is_some() && source.fields.is_empty() && source.submit.is_none() {
             errors.push("fields: a form needs `fields` or `submit`, else it changes nothing".to_owned());
         }
         let way = match (&source.request, &source.links, &source.form) {
-            (Some(request), ..) => request_of(request, &mut errors),
+            (Some(request), ..) => request_of(request, source, &mut errors),
             (_, Some(links), _) => {
                 let (selector, attribute) = links.rsplit_once('@').unwrap_or((links, "href"));
                 css("links", selector, &mut errors).map(|selector| Way::Links(selector, attribute.to_owned()))
@@ -118,9 +146,7 @@ impl Emptying {
             None => cart,
         };
         match &self.way {
-            Way::Request(method, address) => {
-                visit.ask(page, method.clone(), address).await?;
-            }
+            Way::Request(asked) => asked.send(visit, page).await?,
             Way::Links(selector, attribute) => {
                 for address in addresses(page, selector, attribute) {
                     visit.follow(page, &address).await?;
@@ -168,16 +194,75 @@ impl Names {
     }
 }
 
-fn request_of(text: &str, errors: &mut Vec<String>) -> Option<Way> {
+impl Asked {
+    async fn send(&self, visit: &mut Visit, page: &Page) -> Result<(), Problem> {
+        let mut headers = HeaderMap::new();
+        for name in &self.headers {
+            if let Some(value) = page.headers.get(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        for line in self.lines(page) {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            for (name, text) in &self.fields {
+                form.append_pair(name, &text.replace("{n}", &line));
+            }
+            let address = self.address.replace("{n}", &line);
+            visit.ask(page, (self.method.clone(), &address), form.finish(), headers.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// What stands for `{n}` in each request, in the order of the page, each once; one request where nothing does.
+    fn lines(&self, page: &Page) -> Vec<String> {
+        let Some(each) = &self.each else { return vec![String::new()] };
+        let mut lines: Vec<String> = Vec::new();
+        for found in each.captures_iter(&page.text).filter_map(|found| found.get(1)) {
+            if !lines.iter().any(|known| known == found.as_str()) {
+                lines.push(found.as_str().to_owned());
+            }
+        }
+        lines
+    }
+}
+
+fn request_of(text: &str, source: &EmptyingSource, errors: &mut Vec<String>) -> Option<Way> {
     let (method, address) = text.split_once(' ').unwrap_or(("POST", text));
     let known = [Method::POST, Method::GET, Method::DELETE].into_iter().find(|known| known.as_str() == method);
     if known.is_none() {
         errors.push(format!("request: `{method}` is none of POST, GET and DELETE"));
     }
-    if let Err(error) = check_address(address) {
+    // A whole address may come from the page; what leads out of the shop is refused when it is asked.
+    if let Err(error) = check_address(address.strip_prefix("{n}").map_or(address, |_| "/")) {
         errors.push(format!("request: {error}"));
     }
-    known.map(|method| Way::Request(method, address.to_owned()))
+    if !source.fields.is_empty() && method != "POST" {
+        errors.push(format!("fields: a {method} carries none"));
+    }
+    let has_word = address.contains("{n}") || source.fields.values().any(|text| text.contains("{n}"));
+    if has_word != source.each.is_some() {
+        errors.push("each: goes with `{n}` in `request` or `fields`, and is of no use without".to_owned());
+    }
+    let each = source.each.as_ref().and_then(|text| match Regex::new(text) {
+        Ok(each) if each.captures_len() == 2 => Some(each),
+        Ok(_) => {
+            errors.push(format!("each: `{text}` needs one group in round brackets"));
+            None
+        }
+        Err(error) => {
+            errors.push(format!("each: `{text}` is no pattern: {error}"));
+            None
+        }
+    });
+    let mut headers = Vec::new();
+    for name in &source.headers {
+        match name.parse() {
+            Ok(name) => headers.push(name),
+            Err(_) => errors.push(format!("headers: `{name}` is no name of a field")),
+        }
+    }
+    let fields = source.fields.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+    known.map(|method| Way::Request(Asked { method, address: address.to_owned(), fields, each, headers }))
 }
 
 fn css(key: &str, text: &str, errors: &mut Vec<String>) -> Option<Selector> {
@@ -230,6 +315,12 @@ mod tests {
             (source(Some("POST https://evil.example/"), None, None), "request"),
             (source(None, Some("a:has(b)"), None), "links"),
             (EmptyingSource { fields: BTreeMap::new(), ..source(None, None, Some("#f")) }, "fields"),
+            (source(Some("DELETE {n}"), None, None), "each"),
+            (EmptyingSource { each: Some("x".into()), ..source(Some("DELETE {n}"), None, None) }, "each"),
+            (EmptyingSource { each: Some("(".into()), ..source(Some("DELETE {n}"), None, None) }, "each"),
+            (EmptyingSource { each: Some("(x)".into()), ..source(None, Some("a"), None) }, "each"),
+            (EmptyingSource { headers: vec!["a b".into()], ..source(Some("/x"), None, None) }, "headers"),
+            (EmptyingSource { submit: Some("x".into()), ..source(Some("/x"), None, None) }, "submit"),
             (EmptyingSource { page: Some("x".into()), ..source(None, Some("a"), None) }, "page"),
         ] {
             let errors = Emptying::compile(&bad).unwrap_err();

@@ -24,13 +24,13 @@ const MAX_ATTRIBUTE: usize = 1024;
 /// * `Secure` cookies are sent over plain http too: the shop believes in https where the buyer's side has it, and the
 ///   way from us to the shop is the operator's own.
 /// * `SameSite` never withholds a cookie: everything is done from the shop's own pages.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Jar {
     /// In the order of creation.
     cookies: Vec<Stored>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Stored {
     name: Vec<u8>,
     value: Vec<u8>,
@@ -38,6 +38,7 @@ struct Stored {
     /// `None` for what a browser sent: it does not say.
     path: Option<Vec<u8>>,
     /// What the shop wrote, for the browser. `None` for what came from there.
+    #[serde(with = "super::header_value::option")]
     line: Option<HeaderValue>,
     /// The shop deleted it. Kept, for the browser may hold an older one.
     gone: bool,

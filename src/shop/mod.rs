@@ -10,6 +10,7 @@ mod cookie_date;
 pub mod empty_cart;
 pub mod form;
 mod form_reader;
+pub mod header_value;
 pub mod jar;
 pub mod page;
 pub mod sign_in;

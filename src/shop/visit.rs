@@ -31,19 +31,24 @@ const ACCEPT_PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9
 const ACCEPT_JSON: &str = "application/json, text/javascript, */*; q=0.01";
 
 /// The browser for which we act, as the shop is to see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Browser {
     /// Host, with the port where one is typed: what the shop gets as `Host`, and under which its pages live.
+    #[serde(with = "super::header_value")]
     pub host: HeaderValue,
     /// Whether the buyer's side has https.
     pub https: bool,
     /// Host and port that the buyer typed, for `X-Forwarded-Host`.
+    #[serde(with = "super::header_value")]
     pub forwarded_host: HeaderValue,
     /// The addresses on the way to us, the buyer's own first, for `X-Forwarded-For`.
+    #[serde(with = "super::header_value")]
     pub forwarded_for: HeaderValue,
     /// Some shops give no session to user agents that look like scripts.
+    #[serde(with = "super::header_value::option")]
     pub user_agent: Option<HeaderValue>,
     /// Some shops write their prices by it.
+    #[serde(with = "super::header_value::option")]
     pub accept_language: Option<HeaderValue>,
 }
 
@@ -84,6 +89,8 @@ struct Outgoing {
     body: Option<(HeaderValue, Bytes)>,
     referer: Option<Url>,
     json: bool,
+    /// Further fields, such as a token that a script sends.
+    headers: HeaderMap,
 }
 
 impl Visit {
@@ -138,7 +145,15 @@ impl Visit {
         let url = self.root.join(address).map_err(|error| {
             Problem::new(Kind::Internal, format!("`{}` is no address: {error}", without_query(address)))
         })?;
-        self.send(Outgoing { method: Method::GET, url, body: None, referer: None, json: false }).await
+        self.send(Outgoing {
+            method: Method::GET,
+            url,
+            body: None,
+            referer: None,
+            json: false,
+            headers: HeaderMap::new(),
+        })
+        .await
     }
 
     /// Follows a link from a page; `address` as it stands there, its entities decoded.
@@ -152,7 +167,8 @@ impl Visit {
     pub async fn follow(&mut self, page: &Page, address: &str) -> Result<Page, Problem> {
         let url = page.url.join(address).map_err(|error| broken(format!("a link is no address: {error}")))?;
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: false }).await
+        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: false, headers: HeaderMap::new() })
+            .await
     }
 
     /// Asks for JSON at an address in the shop, as a script of its pages does.
@@ -163,7 +179,15 @@ impl Visit {
         let url = self.root.join(address).map_err(|error| {
             Problem::new(Kind::Internal, format!("`{}` is no address: {error}", without_query(address)))
         })?;
-        self.send(Outgoing { method: Method::GET, url, body: None, referer: None, json: true }).await
+        self.send(Outgoing {
+            method: Method::GET,
+            url,
+            body: None,
+            referer: None,
+            json: true,
+            headers: HeaderMap::new(),
+        })
+        .await
     }
 
     /// Asks for JSON at an address that another answer names.
@@ -173,7 +197,8 @@ impl Visit {
     pub async fn follow_json(&mut self, page: &Page, address: &str) -> Result<Page, Problem> {
         let url = page.url.join(address).map_err(|error| broken(format!("a link is no address: {error}")))?;
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: true }).await
+        self.send(Outgoing { method: Method::GET, url, body: None, referer, json: true, headers: HeaderMap::new() })
+            .await
     }
 
     /// Sends a form of a page.
@@ -183,19 +208,33 @@ impl Visit {
     pub async fn submit(&mut self, page: &Page, form: FilledForm) -> Result<Page, Problem> {
         let body = (form.method == Method::POST).then_some((form.content_type, form.body));
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: form.method, url: form.url, body, referer, json: false }).await
+        self.send(Outgoing {
+            method: form.method,
+            url: form.url,
+            body,
+            referer,
+            json: false,
+            headers: HeaderMap::new(),
+        })
+        .await
     }
 
-    /// Sends a request without fields, as a script of a page does; a POST carries an empty form.
+    /// Sends a request as a script of a page does, with `headers` of its own; a POST carries `form`, which may be empty.
     ///
     /// # Errors
     /// As [`Visit::follow`].
-    pub async fn ask(&mut self, page: &Page, method: Method, address: &str) -> Result<Page, Problem> {
+    pub async fn ask(
+        &mut self,
+        page: &Page,
+        (method, address): (Method, &str),
+        form: String,
+        headers: HeaderMap,
+    ) -> Result<Page, Problem> {
         let url = page.url.join(address).map_err(|error| broken(format!("no address: {error}")))?;
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let body = (method == Method::POST).then(|| (form, Bytes::new()));
+        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let body = (method == Method::POST).then(|| (content_type, Bytes::from(form)));
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method, url, body, referer, json: false }).await
+        self.send(Outgoing { method, url, body, referer, json: false, headers }).await
     }
 
     /// Posts JSON as a script of a page does.
@@ -206,7 +245,7 @@ impl Visit {
         let url = page.url.join(address).map_err(|error| broken(format!("no address: {error}")))?;
         let body = Some((HeaderValue::from_static("application/json"), Bytes::from(json)));
         let referer = Some(page.url.clone());
-        self.send(Outgoing { method: Method::POST, url, body, referer, json: true }).await
+        self.send(Outgoing { method: Method::POST, url, body, referer, json: true, headers: HeaderMap::new() }).await
     }
 
     async fn send(&mut self, outgoing: Outgoing) -> Result<Page, Problem> {
@@ -263,6 +302,7 @@ impl Visit {
         let mut request = Request::new(body);
         *request.method_mut() = outgoing.method.clone();
         *request.uri_mut() = uri;
+        *request.headers_mut() = outgoing.headers.clone();
         let headers = request.headers_mut();
         headers.insert(HOST, self.browser.host.clone());
         let proto = if self.browser.https { "https" } else { "http" };

@@ -34,7 +34,7 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def proxy_toml(listen, origin, hooks, *, account=BUYER, accounts=None, way="page", form=None, session=None, public=None, **tables_of_shop):
+def proxy_toml(listen, origin, hooks, *, account=BUYER, accounts=None, way="page", form=None, session=None, public=None, buyer=None, top=None, **tables_of_shop):
     """django-oscar by its preset, with keys of [shop.sign_in], [shop.cart] or [shop.deny] over it; with keys of [shop]
     itself, another shop."""
     more = {"shop": {"preset": "django-oscar"}, "sign_in": {}, "cart": {}, "deny": {}, **tables_of_shop}
@@ -49,12 +49,16 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, accounts=None, way="page
             "username": USERNAME,
             "password": PASSWORD,
             "hooks": hooks,
-            "accounts": [{"username": name, "password": password} for name, password in accounts or [account]],
+            "accounts": accounts
+            if isinstance(accounts, dict)
+            else [{"username": name, "password": password} for name, password in accounts or [account]],
             "default_unit": "PCE",
             "form": {"charset": "utf-8", **(form or {})},
+            **(buyer or {}),
         },
     }
     text = [f"listen = {toml(f'127.0.0.1:{listen}')}", "workers = 2"]
+    text += [f"{key} = {toml(value)}" for key, value in (top or {}).items()]
     if public:
         text.append(f"public = {toml(public.format(port=listen))}")
     for name, keys in tables.items():

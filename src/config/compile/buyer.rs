@@ -1,11 +1,12 @@
 //! `[[buyer]]`: who may punch out, and how its fields are made.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Notes, accounts, no_twins, secret};
 use crate::cart::unit::Units;
-use crate::config::credentials::Password;
+use crate::config::credentials::{Password, Passwords};
 use crate::config::file::{BuyerFile, Embed, File};
 use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
 use crate::finding::Severities;
@@ -32,7 +33,7 @@ pub(super) fn buyers(file: &File, notes: &mut Notes<'_>) -> Buyers {
 /// Every part is looked at, also where another is at fault.
 fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Option<Buyer> {
     let name = notes.need(&format!("{key}.name"), buyer.name.as_ref(), "what logs call this buyer").map(str::to_owned);
-    let password = password(buyer, key, notes);
+    let passwords = passwords(buyer, key, notes);
     let hooks = hooks(buyer, key, notes);
     let accounts = accounts::accounts(buyer, &format!("{key}.accounts"), notes);
     let mapping = mapping(buyer, key, file, notes);
@@ -43,13 +44,13 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let name = name?;
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
     let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
-    let (password, accounts, mapping) = (password?, accounts?, mapping?);
+    let (passwords, accounts, mapping) = (passwords?, accounts?, mapping?);
     let embed = buyer.embed.unwrap_or_default();
     let report_only = buyer.report_only.unwrap_or(false);
     Some(Buyer {
         name,
         username,
-        password,
+        passwords,
         hooks,
         accounts,
         mapping,
@@ -64,16 +65,55 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     })
 }
 
-fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Password> {
+fn passwords(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Passwords> {
+    let current = Given {
+        name: "password",
+        hash: buyer.password_hash.as_ref(),
+        file: buyer.password_file.as_ref(),
+        env: buyer.password_env.as_ref(),
+        plain: buyer.password.as_ref(),
+    };
+    let next = Given {
+        name: "next_password",
+        hash: buyer.next_password_hash.as_ref(),
+        file: buyer.next_password_file.as_ref(),
+        env: buyer.next_password_env.as_ref(),
+        plain: None,
+    };
     if accounts::passes_through(buyer) {
-        let given = [buyer.password_hash.is_some(), buyer.password_file.is_some(), buyer.password_env.is_some()];
-        if given.contains(&true) || buyer.password.is_some() || buyer.username.is_some() {
+        if current.is_some() || next.is_some() || buyer.username.is_some() {
             notes.fault(key, "has a username or password of its own, which `passthrough` leaves to the shop");
         }
-        return Some(Password::nobody());
+        return Some(Passwords::nobody());
     }
-    if let Some(hash) = &buyer.password_hash {
-        let key = format!("{key}.password_hash");
+    if !current.is_some() {
+        notes.fault(key, "has no password: `password_hash`, `password_file` or `password_env`");
+    }
+    let (is_changed, next) = (next.is_some(), password(&next, key, notes));
+    let current = password(&current, key, notes)?;
+    // One that cannot be used is a fault, and no reason to go on with the other alone.
+    (next.is_some() == is_changed).then(|| Passwords::new(current, next))
+}
+
+/// Where the file says that a password is.
+struct Given<'f> {
+    name: &'static str,
+    hash: Option<&'f String>,
+    file: Option<&'f PathBuf>,
+    env: Option<&'f String>,
+    plain: Option<&'f String>,
+}
+
+impl Given<'_> {
+    fn is_some(&self) -> bool {
+        self.hash.is_some() || self.file.is_some() || self.env.is_some() || self.plain.is_some()
+    }
+}
+
+fn password(given: &Given<'_>, key: &str, notes: &mut Notes<'_>) -> Option<Password> {
+    let key = format!("{key}.{}", given.name);
+    if let Some(hash) = given.hash {
+        let key = format!("{key}_hash");
         return match notes.take(&key, Password::parse(hash))? {
             hash @ Password::Hash(_) => Some(hash),
             Password::Clear(_) => {
@@ -82,12 +122,7 @@ fn password(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Passw
             }
         };
     }
-    let (from_file, from_env) = (buyer.password_file.as_ref(), buyer.password_env.as_ref());
-    if from_file.is_none() && from_env.is_none() && buyer.password.is_none() {
-        notes.fault(key, "has no password: `password_hash`, `password_file` or `password_env`");
-    }
-    let key = format!("{key}.password");
-    let secret = secret(&key, from_file, from_env, buyer.password.as_ref(), notes)?;
+    let secret = secret(&key, given.file, given.env, given.plain, notes)?;
     if secret.is_empty() {
         notes.fault(key, "is empty: anybody could punch out as this buyer");
         return None;

@@ -3,7 +3,17 @@
 use super::document::{Document, Fault, nearest};
 
 /// Every preset: its name, and its text.
-pub const PRESETS: &[(&str, &str)] = &[("django-oscar", include_str!("django-oscar.toml"))];
+pub const PRESETS: &[(&str, &str)] = &[
+    ("django-oscar", include_str!("django-oscar.toml")),
+    ("opencart-3", include_str!("opencart-3.toml")),
+    ("opencart-4", include_str!("opencart-4.toml")),
+    ("zen-cart", include_str!("zen-cart.toml")),
+    ("woocommerce-classic", include_str!("woocommerce-classic.toml")),
+    ("woocommerce-block", include_str!("woocommerce-block.toml")),
+    ("magento-1", include_str!("magento-1.toml")),
+    ("prestashop-8", include_str!("prestashop-8.toml")),
+    ("evershop-2", include_str!("evershop-2.toml")),
+];
 
 /// The preset that `shop.preset` names, if it names one.
 pub fn named_in(document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<&'static str> {
@@ -30,6 +40,20 @@ mod tests {
             let mut faults = Vec::new();
             Document::parse(text, &mut faults).read::<File>(&[], &mut faults);
             assert_eq!(faults, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn every_preset_is_all_that_a_shop_needs() {
+        for (name, _) in PRESETS {
+            let text = format!(
+                "listen = \"127.0.0.1:0\"\n[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"{name}\"\ncart.currency = \"NOK\"\n"
+            );
+            let outcome = crate::config::read(&text, std::path::Path::new("."));
+            let plan = outcome.plan.unwrap_or_else(|| panic!("{name}: {:?}", outcome.faults));
+            let shop = &plan.shop;
+            assert!(shop.sign_in.is_some() && shop.emptying.is_some(), "{name}");
+            assert!(!shop.policy.denials.is_empty(), "{name}");
         }
     }
 }

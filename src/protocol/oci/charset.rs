@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 /// The charset that a form is sent in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Charset {
     /// Everything can be sent.
     #[default]
@@ -18,6 +19,20 @@ pub enum Charset {
     Latin1,
     /// Any other that a browser can send, Windows-1252 among them.
     Other(&'static Encoding),
+}
+
+impl From<Charset> for String {
+    fn from(charset: Charset) -> String {
+        charset.label().to_owned()
+    }
+}
+
+impl TryFrom<String> for Charset {
+    type Error = String;
+
+    fn try_from(label: String) -> Result<Charset, String> {
+        Charset::parse(&label).ok_or(label)
+    }
 }
 
 impl Charset {

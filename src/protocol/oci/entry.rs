@@ -15,7 +15,9 @@ pub use crate::secret::Secret;
 ///
 /// Nothing in it is verified: whether the buyer exists, the password is right and the hook is allowed is asked later.
 /// `Debug` shows neither passwords nor HOOK_URL nor any value that a person or a session can be told from.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Written down (in a store that sidecars share) it is without its secrets.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// HOOK_URL, decoded once and otherwise as it came; see [`super::hook::Hook::parse`]. DETAIL and VALIDATE may lack it.
     pub hook: Option<String>,
@@ -24,8 +26,10 @@ pub struct Entry {
     /// The login. VALIDATE may come without one (S/4HANA).
     pub username: Option<String>,
     /// The login's password.
+    #[serde(skip)]
     pub password: Option<Secret>,
     /// What some connectors send instead.
+    #[serde(skip)]
     pub token: Option<Secret>,
     /// What is asked for.
     pub function: Function,
@@ -53,7 +57,7 @@ pub struct Entry {
 }
 
 /// What a catalog call asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Function {
     /// No FUNCTION: the user shops, and the cart goes back at checkout.
     #[default]

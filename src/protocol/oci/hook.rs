@@ -14,7 +14,8 @@ pub const MAX_HOOK: usize = 8 * 1024;
 
 /// A HOOK_URL that is fit to be a form's action, if a [`HookRule`] allows it. Its query holds session tokens of the
 /// buyer's system: neither `Debug` nor `Display` shows it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Hook {
     text: String,
     destination: Destination,
@@ -90,6 +91,20 @@ pub enum HookRefusal {
 pub struct HookRuleError {
     text: String,
     reason: &'static str,
+}
+
+impl From<Hook> for String {
+    fn from(hook: Hook) -> String {
+        hook.text
+    }
+}
+
+impl TryFrom<String> for Hook {
+    type Error = HookRefusal;
+
+    fn try_from(text: String) -> Result<Hook, HookRefusal> {
+        Hook::parse(&text)
+    }
 }
 
 impl Hook {

@@ -21,24 +21,24 @@ pub const MAX_PARAMETERS: usize = 500;
 
 /// Parameters in the order they came in, each name once. Where a name comes twice, the body beats the query and, within
 /// one of them, the first beats the later ones; but an empty value gives way to one that is not.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Parameters(Vec<Parameter>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Parameter {
     name: String,
     value: String,
     source: Source,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Source {
     Query,
     Body,
 }
 
 /// How HOOK_URL was written in the entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum HookShape {
     /// Encoded once, as the standard has it.
     #[default]

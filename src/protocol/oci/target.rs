@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A validated form target: `_top`, `_parent`, `_self`, `_blank`, or a frame name of at most 64 characters made of a
 /// letter and then letters, digits, `_`, `.`, `-`. Anything else could change what the attribute means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Target(String);
 
 impl Target {

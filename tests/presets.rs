@@ -1,0 +1,161 @@
+//! Every shipped preset before a shop of its kind, on sockets: it signs in and tells a wrong password, empties the cart of
+//! the fixture page as that shop wants it, and closes what places orders. `fixtures/presets/<preset>.toml` holds the shop's
+//! answers and what is expected; the cart pages are those of `fixtures/pages`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod scripted_shop;
+
+use std::path::Path;
+use std::rc::Rc;
+
+use http::Method;
+use punchout_proxy::config::{self, Plan, presets::PRESETS};
+use punchout_proxy::location::Target;
+use punchout_proxy::policy::Verdict;
+use punchout_proxy::problem::Kind;
+use punchout_proxy::secret::Secret;
+use punchout_proxy::shop::{Account, VisitLimits, sign_in};
+use scripted_shop::{Answer, Asked, ScriptedShop, locally};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// Folder in `fixtures/pages` with the cart that is emptied.
+    cart: String,
+    /// Requests that sessions may not make.
+    denied: Vec<String>,
+    /// Requests that buying needs.
+    allowed: Vec<String>,
+    /// What the shop is asked to empty that cart: method, address, and a piece of the body, or `nonce=` and the token.
+    emptying: Vec<String>,
+    answer: Vec<Scripted>,
+}
+
+/// One of the shop's answers; the first that fits a request is given.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct Scripted {
+    ask: String,
+    holds: String,
+    status: Option<u16>,
+    redirect: Option<String>,
+    cookies: Vec<String>,
+    nonce: Option<String>,
+    body: String,
+}
+
+impl Scripted {
+    fn fits(&self, asked: &Asked) -> bool {
+        let body = String::from_utf8_lossy(&asked.body);
+        self.ask == line_of(asked) && body.contains(&self.holds)
+    }
+
+    fn give(&self) -> Answer {
+        let answer = match &self.redirect {
+            Some(to) => Answer::redirect(302, to),
+            None => Answer::html(&self.body).status(self.status.unwrap_or(200)),
+        };
+        let answer = self.cookies.iter().fold(answer, |answer, line| answer.cookie(line));
+        self.nonce.iter().fold(answer, |answer, nonce| answer.header("nonce", nonce))
+    }
+}
+
+/// Method and address.
+fn line_of(asked: &Asked) -> String {
+    let query = if asked.query.is_empty() { String::new() } else { format!("?{}", asked.query) };
+    format!("{} {}{query}", asked.method, asked.path)
+}
+
+fn case(preset: &str) -> Case {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/presets/{preset}.toml"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{preset}: {error}"))
+}
+
+fn plan(preset: &str) -> Plan {
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\n[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"{preset}\"\ncart.currency = \"NOK\"\n"
+    );
+    let outcome = config::read(&text, Path::new("."));
+    outcome.plan.unwrap_or_else(|| panic!("{preset}: {:?}", outcome.faults))
+}
+
+/// The shop of a case; everything that it does not know is its cart page.
+async fn shop(case: Rc<Case>) -> ScriptedShop {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages").join(&case.cart);
+    let cart = std::fs::read(folder.join("cart.html")).or_else(|_| std::fs::read(folder.join("cart.json"))).unwrap();
+    let shop = ScriptedShop::start(move |asked| match case.answer.iter().find(|answer| answer.fits(asked)) {
+        Some(answer) => answer.give(),
+        None => Answer::bytes(cart.clone()),
+    })
+    .await;
+    shop.known_as("shop.example");
+    shop
+}
+
+#[test]
+fn every_preset_signs_in_and_tells_a_wrong_password() {
+    for (preset, _) in PRESETS {
+        let (case, plan) = (Rc::new(case(preset)), plan(preset));
+        let rules = plan.shop.sign_in.clone().unwrap();
+        locally(async move {
+            for (password, refusal) in [("right", None), ("wrong", Some(Kind::SignInRefused))] {
+                let shop = shop(case.clone()).await;
+                let account = Account { username: "kari@acme.example".into(), password: Secret::new(password) };
+                let outcome = sign_in(&rules, &mut shop.visit(VisitLimits::default()), &account).await;
+                assert_eq!(outcome.as_ref().err().map(|problem| problem.kind), refusal, "{preset}: {outcome:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_preset_empties_the_cart_as_its_shop_wants_it() {
+    for (preset, _) in PRESETS {
+        let (case, plan) = (Rc::new(case(preset)), plan(preset));
+        let configured = &plan.shop;
+        let (address, emptying) = (configured.cart_address.clone(), configured.emptying.clone().unwrap());
+        locally(async move {
+            let shop = shop(case.clone()).await;
+            let mut visit = shop.visit(VisitLimits::default());
+            let page = visit.open(&address).await.unwrap();
+            shop.asked.borrow_mut().clear();
+            emptying.run(&mut visit, &page).await.unwrap();
+            let asked = shop.asked.borrow();
+            for expected in &case.emptying {
+                let mut words = expected.splitn(3, ' ');
+                let line = format!("{} {}", words.next().unwrap(), words.next().unwrap());
+                let piece = words.next().unwrap_or_default();
+                let fits = |asked: &Asked| {
+                    let nonce = asked.headers.get("nonce").map_or("", |nonce| nonce.to_str().unwrap());
+                    let sent = format!("{} nonce={nonce}", String::from_utf8_lossy(&asked.body));
+                    line_of(asked) == line && sent.contains(piece)
+                };
+                let lines: Vec<_> = asked.iter().map(line_of).collect();
+                assert!(asked.iter().any(fits), "{preset}: no `{expected}` among {lines:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_preset_closes_checkout_and_leaves_buying_open() {
+    for (preset, _) in PRESETS {
+        let (case, plan) = (case(preset), plan(preset));
+        let policy = &plan.shop.policy;
+        let judged = |request: &str| {
+            let (method, address) = request.split_once(' ').unwrap();
+            let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+            policy.judge(&method.parse::<Method>().unwrap(), &Target::new(path, query))
+        };
+        for request in &case.denied {
+            assert!(matches!(judged(request), Verdict::Deny(_)), "{preset}: {request} is open");
+        }
+        for request in &case.allowed {
+            assert!(!matches!(judged(request), Verdict::Deny(_)), "{preset}: {request} is closed");
+        }
+    }
+}
