@@ -55,9 +55,24 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await?;
     let route = route(x.plan(), &head, claim);
-    if route != Route::Visitor {
-        x.course().set(Course { punchout: true, ..Course::default() });
+    let request = Request::from_parts(head, body);
+    if route == Route::Visitor {
+        x.shop().lane.visitor();
+        return rewritten::serve_visitor(x, request).await;
     }
+    // Boxed, for its size would otherwise be every visitor's to make room for and to move.
+    Box::pin(serve_punchout(x, who, route, punchout, request)).await
+}
+
+/// All that is no visitor's: a catalog call, a session's requests, pages of ours.
+async fn serve_punchout(
+    x: &Exchange,
+    who: &Asker,
+    route: Route,
+    punchout: Option<(Arc<Session>, Arc<Buyer>)>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    x.course().set(Course { punchout: true, ..Course::default() });
     let in_frame = match route {
         Route::Shop | Route::Own(OwnPage::Return | OwnPage::Cancel | OwnPage::Sent | OwnPage::Begin) => {
             punchout.clone()
@@ -65,7 +80,7 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         // A catalog call may be another buyer's; it sees to its answer itself.
         _ => None,
     };
-    let mut answer = by_route(x, who, route, punchout, Request::from_parts(head, body)).await?;
+    let mut answer = by_route(x, who, route, punchout, request).await?;
     if let Some((session, buyer)) = in_frame {
         frame::fit(x, &session, &buyer, answer.headers_mut());
     }
@@ -81,10 +96,7 @@ async fn by_route(
 ) -> Result<Response<Body>, Problem> {
     let (head, body) = request.into_parts();
     match (route, punchout) {
-        (Route::Visitor, _) => {
-            x.shop().lane.visitor();
-            rewritten::serve_visitor(x, Request::from_parts(head, body)).await
-        }
+        (Route::Visitor, _) => rewritten::serve_visitor(x, Request::from_parts(head, body)).await,
         (Route::Enter, _) => {
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)
@@ -127,7 +139,7 @@ async fn by_route(
 /// A store that is lost: who has our cookie is no visitor, and may be somebody else's session.
 async fn claim(x: &Exchange, head: &request::Parts) -> Result<(Claim, Option<(Arc<Session>, Arc<Buyer>)>), Problem> {
     let Some(id) = cookie::read(&head.headers, x.secure()) else { return Ok((Claim::None, None)) };
-    let Some(session) = x.sessions().find(id).await? else { return Ok((Claim::Over, None)) };
+    let Some(session) = Box::pin(x.sessions().find(id)).await? else { return Ok((Claim::Over, None)) };
     x.belongs_to(&session);
     // A buyer who was taken out of the configuration has no session either.
     Ok(match x.plan().buyers.named(&session.buyer).cloned() {
