@@ -71,13 +71,13 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
         charset: hand_over.charset,
         control_fields: hand_over.control_count(),
     };
-    let mapped = map(&buyer.mapping, cart, &surroundings);
-    findings.extend(mapped.findings.iter().cloned());
+    let mut mapped = map(&buyer.mapping, cart, &surroundings);
+    findings.append(&mut mapped.findings);
     buyer.severities.apply(&mut findings);
     if Finding::any_error(&findings) {
         return Leaving::Refused(findings);
     }
-    hand_over.inputs = mapped.inputs();
+    hand_over.inputs = mapped.into_inputs();
     Leaving::Ready(Box::new(hand_over), findings)
 }
 
@@ -87,8 +87,9 @@ pub fn at_end_of_page(shop: &Shop, buyer: &Buyer, session: &Session, leave: &Lea
     match prepare(buyer, session, cart) {
         Leaving::Ready(hand_over, findings) => {
             log(&shop.watch, session, cart, &findings, "the cart page carries its hand-over form");
-            note(shop, session, cart, &hand_over, &findings);
-            form_html(&hand_over, RETURN_FORM)
+            let form = form_html(&hand_over, RETURN_FORM);
+            note(shop, session, cart, *hand_over, &findings);
+            form
         }
         Leaving::Refused(findings) => {
             log(&shop.watch, session, cart, &findings, "the cart on this page must not leave as it is");
@@ -157,8 +158,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let mut page = match prepare(buyer, session, &cart) {
         Leaving::Ready(hand_over, findings) => {
             log(&x.shop().watch, session, &cart, &findings, "hands the cart over");
-            note(x.shop(), session, &cart, &hand_over, &findings);
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
+            note(x.shop(), session, &cart, *hand_over, &findings);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.is_sap_event();
             x.sessions().reach(session, Stage::Shown).await;
@@ -185,7 +186,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
 }
 
 /// Writes down a cart that is given out.
-fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: &HandOver, findings: &[Finding]) {
+fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: HandOver, findings: &[Finding]) {
     let handed = Handed {
         time: returns::now(),
         reference: session.reference.to_string(),
@@ -194,7 +195,7 @@ fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: &HandOver, findi
         target: hand_over.target.to_string(),
         charset: hand_over.charset.label().to_owned(),
         lines: cart.lines.len(),
-        fields: hand_over.hidden(),
+        fields: hand_over.into_hidden(),
         findings: findings.iter().map(ToString::to_string).collect(),
     };
     shop.watch.returns.handed(shop.plan.audit.as_ref(), &shop.watch.metrics, handed);
