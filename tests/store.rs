@@ -33,6 +33,7 @@ async fn conforms(one: &Store, other: &Store) {
     a_lease_ends_with_its_patience(one, other).await;
     how_far_a_cart_is_only_grows(one, other).await;
     a_ticket_is_good_once(one, other).await;
+    a_browser_arrives_once(one, other).await;
     one_session_too_many_pushes_another_out(one, other).await;
 }
 
@@ -179,6 +180,15 @@ async fn a_ticket_is_good_once(one: &Store, other: &Store) {
     assert!(called.buyer == "acme" && called.hook == caller.hook && called.entry == caller.entry);
     assert!(one.called(ticket).await.unwrap().is_none());
     assert!(one.called(Ticket::random()).await.unwrap().is_none());
+}
+
+async fn a_browser_arrives_once(one: &Store, other: &Store) {
+    let (ticket, id) = (Ticket::random(), SessionId::random());
+    one.expect(ticket, id).await.unwrap();
+    assert_eq!(other.called(ticket).await.unwrap().map(|_| ()), None, "a ticket of another kind");
+    assert_eq!(other.arrived(ticket).await.unwrap(), Some(id));
+    assert_eq!(one.arrived(ticket).await.unwrap(), None);
+    assert_eq!(one.arrived(Ticket::random()).await.unwrap(), None);
 }
 
 async fn one_session_too_many_pushes_another_out(one: &Store, other: &Store) {

@@ -147,7 +147,7 @@ impl Metrics {
         let Metrics { registry: all, now, .. } = self;
         all.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         all.register("sessions_started", "Punchout sessions begun, by buyer", self.sessions_started.clone());
-        let ended = "Punchout sessions ended, by buyer and how: returned, cancelled, expired, replaced";
+        let ended = "Punchout sessions ended, by buyer and how: returned, cancelled, expired, replaced, no-cookies";
         all.register("sessions_ended", ended, self.sessions_ended.clone());
         all.register(
             "entries_refused",
@@ -204,7 +204,7 @@ impl Metrics {
         self.sessions_started.get_or_create(&[("buyer", buyer.to_owned())]).inc();
     }
 
-    /// A session of that buyer has ended: `returned`, `cancelled`, `expired`, `replaced`.
+    /// A session of that buyer has ended: `returned`, `cancelled`, `expired`, `replaced`, `no-cookies`.
     pub fn ended(&self, buyer: &str, how: &'static str) {
         self.sessions_ended.get_or_create(&[("buyer", buyer.to_owned()), ("how", how.to_owned())]).inc();
     }

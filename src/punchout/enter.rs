@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use http::{header, request};
 
 use super::accounts::{self, Claim};
-use super::{clear, drift, frame, hygiene};
+use super::{arrive, clear, drift, frame, hygiene};
 use crate::config::credentials::Passwords;
 use crate::config::file::Onward;
 use crate::config::plan::Buyer;
@@ -115,7 +115,7 @@ async fn begin(x: &Exchange, head: &request::Parts, caller: Caller) -> Result<Be
         .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))?;
     let (claim, jar) = sign_in_at_shop(x, head, &buyer, claim).await?;
     let session = open(x, head, &buyer, call, hook, claim, jar).await?;
-    send_on(x, head, &session, &buyer).map(Begun::Session)
+    send_on(x, head, &session, &buyer).await.map(Begun::Session)
 }
 
 /// Keeps the call, and says where to ask again.
@@ -326,10 +326,10 @@ fn falls_in(share: f64) -> bool {
 }
 
 /// The browser goes on to a clean address, with the shop's cookies and ours.
-fn send_on(x: &Exchange, head: &request::Parts, session: &Session, buyer: &Buyer) -> Result<Page, Problem> {
+async fn send_on(x: &Exchange, head: &request::Parts, session: &Session, buyer: &Buyer) -> Result<Page, Problem> {
     let shop = &x.plan().shop;
     let mut page = match shop.onward {
-        _ if frame::is_framed(x, buyer) => pages::redirect(&frame::first_hop(x)),
+        _ if frame::is_framed(x, buyer) => pages::redirect(&arrive::address(x, session).await?),
         Onward::Redirect => pages::redirect(&shop.start),
         Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
     };
