@@ -11,8 +11,12 @@ const KEPT: &str = "; Secure; SameSite=None; Partitioned";
 
 /// The usual punchout, over https by a front proxy, in a frame.
 fn framed(secure: bool) -> Punchout {
+    configured(secure, |text| text)
+}
+
+fn configured(secure: bool, change: impl FnOnce(String) -> String) -> Punchout {
     Punchout::configured(
-        |text| text.replace("default_unit", "embed = \"iframe\"\ndefault_unit"),
+        |text| change(text.replace("default_unit", "embed = \"iframe\"\ndefault_unit")),
         |plan| plan.public = secure.then(|| Public { secure: true, authority: "shop.example".to_owned() }),
     )
 }
@@ -22,18 +26,33 @@ fn enter(world: &Punchout) -> Answer {
     world.call(&[("USERNAME", "acme"), ("PASSWORD", common::punchout::PASSWORD), hook], "")
 }
 
+/// Where an entry sends the browser to show its cookie.
+fn begin_of_any(entered: &Answer) -> Option<String> {
+    let location = entered.head.get("location")?;
+    let ticket = location.strip_prefix("/_punchout/begin?ticket=")?;
+    assert_eq!(ticket.len(), 22);
+    Some(location.to_owned())
+}
+
+fn begin_of(entered: &Answer) -> String {
+    begin_of_any(entered).unwrap_or_else(|| panic!("{:?}", entered.head))
+}
+
 #[test]
 fn a_sessions_cookies_are_kept_in_a_frame_and_its_pages_shown_there() {
     let world = framed(true);
     let entered = enter(&world);
-    assert_eq!((entered.head.status(), entered.head.get("location")), (303, Some("/_punchout/begin")));
+    assert_eq!(entered.head.status(), 303);
+    let first = begin_of(&entered);
     let lines = entered.head.all("set-cookie");
     assert!(lines.len() >= 2 && lines.iter().all(|line| line.ends_with(KEPT)), "{lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("__Host-punchout=")));
     let cookie = cookie_field(&entered);
 
-    let begun = world.ask("GET", "/_punchout/begin", &cookie);
-    assert_eq!((begun.head.status(), begun.head.get("location")), (303, Some("/")));
+    for asked in ["at once", "again"] {
+        let begun = world.ask("GET", &first, &cookie);
+        assert_eq!((begun.head.status(), begun.head.get("location")), (303, Some("/")), "{asked}");
+    }
     for target in ["/cart", "/_punchout/return", "/checkout"] {
         let policies = world.ask("GET", target, &cookie).head.all("content-security-policy").join(", ");
         let expected = "frame-ancestors 'self' https://srm.acme.example https://*.acme.example";
@@ -42,12 +61,43 @@ fn a_sessions_cookies_are_kept_in_a_frame_and_its_pages_shown_there() {
 }
 
 #[test]
-fn a_browser_that_kept_no_cookie_is_told_so() {
-    let world = framed(true);
-    let told = world.ask("GET", "/_punchout/begin", "");
+fn a_browser_that_kept_no_cookie_is_told_so_and_its_account_is_free_at_once() {
+    let account = "{ username = \"shopper\", password = \"x\" }";
+    let world = configured(true, |text| {
+        let shared = "{ strategy = \"shared\", username = \"shopper\", password = \"x\" }";
+        assert!(text.contains(shared));
+        text.replace(shared, &format!("[{account}]"))
+    });
+    let first = begin_of(&enter(&world));
+    let busy = enter(&world);
+    assert!(busy.head.get("location").unwrap().starts_with("/_punchout/wait"), "the one account is taken");
+    let told = world.ask("GET", &first, "");
     assert_eq!(told.head.status(), 403);
     assert!(text(&told).contains("PO-NO-COOKIES"));
-    let over = world.ask("GET", "/_punchout/begin", "Cookie: __Host-punchout=AAAAAAAAAAAAAAAAAAAAAA\r\n");
+    common::eventually("the account is free", || begin_of_any(&enter(&world)).is_some());
+}
+
+#[test]
+fn a_ticket_is_good_once_and_opens_nothing_by_itself() {
+    let world = framed(true);
+    let entered = enter(&world);
+    let (first, cookie) = (begin_of(&entered), cookie_field(&entered));
+    let other = cookie_field(&enter(&world));
+    let told = world.ask("GET", &first, &other);
+    assert!(text(&told).contains("PO-NO-COOKIES"), "a cookie of another session is not the one that was given");
+    for (target, cookie) in [
+        (first.as_str(), ""),
+        ("/_punchout/begin?ticket=AAAAAAAAAAAAAAAAAAAAAA", ""),
+        ("/_punchout/begin", ""),
+        (&first, &cookie),
+    ] {
+        let over = world.ask("GET", target, cookie);
+        assert_eq!(over.head.status(), 410, "{target}");
+        assert!(text(&over).contains("PO-SESSION-OVER"));
+        let undone = !over.head.all("clear-site-data").is_empty();
+        assert_eq!(undone, !cookie.is_empty(), "whoever makes up a ticket takes no visitor's cookies away");
+    }
+    let over = world.ask("GET", "/cart", &cookie);
     assert_eq!(over.head.status(), 410);
     let ends = over.head.all("set-cookie");
     assert!(ends.iter().any(|line| line.ends_with(KEPT)) && ends.iter().any(|line| !line.ends_with(KEPT)), "{ends:?}");

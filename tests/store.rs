@@ -33,6 +33,7 @@ async fn conforms(one: &Store, other: &Store) {
     a_lease_ends_with_its_patience(one, other).await;
     how_far_a_cart_is_only_grows(one, other).await;
     a_ticket_is_good_once(one, other).await;
+    a_browser_arrives_once(one, other).await;
     one_session_too_many_pushes_another_out(one, other).await;
 }
 
@@ -181,6 +182,15 @@ async fn a_ticket_is_good_once(one: &Store, other: &Store) {
     assert!(one.called(Ticket::random()).await.unwrap().is_none());
 }
 
+async fn a_browser_arrives_once(one: &Store, other: &Store) {
+    let (ticket, id) = (Ticket::random(), SessionId::random());
+    one.expect(ticket, id).await.unwrap();
+    assert_eq!(other.called(ticket).await.unwrap().map(|_| ()), None, "a ticket of another kind");
+    assert_eq!(other.arrived(ticket).await.unwrap(), Some(id));
+    assert_eq!(one.arrived(ticket).await.unwrap(), None);
+    assert_eq!(one.arrived(Ticket::random()).await.unwrap(), None);
+}
+
 async fn one_session_too_many_pushes_another_out(one: &Store, other: &Store) {
     assert_eq!(one.count().await.unwrap(), Count::default(), "all that was begun here has ended");
     let mut begun = Vec::new();
@@ -213,6 +223,25 @@ fn redis_conforms() {
     let redis = Redis::start();
     let place = redis.place();
     run(async { conforms(&open_to_all(&place), &open_to_all(&place)).await });
+}
+
+#[test]
+#[ignore = "needs redis-server: tests/run store"]
+fn redis_conforms_over_tls_and_no_other_server_is_spoken_to() {
+    let redis = Redis::with_tls();
+    let place = redis.place();
+    run(async { conforms(&open_to_all(&place), &open_to_all(&place)).await });
+    let strangers = StoreAddress { ca: Some(redis::certificate("other.pem")), ..place.clone() };
+    let in_clear = StoreAddress { url: place.url.replace("rediss:", "redis:"), ca: None, ..place.clone() };
+    // Signed by nobody the machine knows.
+    let unknown = StoreAddress { ca: None, ..place.clone() };
+    let misnamed = StoreAddress { url: place.url.replace("localhost", "127.0.0.2"), ..place };
+    for wrong in [strangers, in_clear, unknown, misnamed] {
+        run(async {
+            let asked = open_to_all(&wrong).lease(&["x".to_owned()], SessionId::random(), PATIENCE).await;
+            assert!(asked.is_err(), "{wrong:?}");
+        });
+    }
 }
 
 #[test]

@@ -464,6 +464,10 @@ pub struct BuyerFile {
     pub next_password_env: Option<String>,
     /// Where its carts may go.
     pub hooks: Vec<String>,
+    /// Whether hooks that are not listed are written down, to be listed; they are refused all the same.
+    pub learn_hooks: Option<bool>,
+    /// Addresses or networks from which its server may call functions; anywhere by default.
+    pub functions_from: Vec<String>,
     /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.
     pub accounts: AccountsFile,
     /// What its procurement system is called on the bar; the buyer's name by default.

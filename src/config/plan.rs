@@ -4,12 +4,13 @@
 //! acts on it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use lol_html::Selector;
 
 use super::credentials::Passwords;
@@ -234,6 +235,10 @@ pub struct Buyer {
     pub passwords: Passwords,
     /// Where its carts may go.
     pub hooks: Vec<HookRule>,
+    /// Hooks that are not listed are written down, to be listed.
+    pub learn_hooks: bool,
+    /// Networks from which its server may call functions; empty: anywhere.
+    pub functions_from: Vec<IpNet>,
     /// Its logins at the shop.
     pub accounts: Accounts,
     /// A cart to its fields.
@@ -260,6 +265,12 @@ impl Buyer {
     /// Its calls carry the shop's own credentials.
     pub fn passes_through(&self) -> bool {
         matches!(self.accounts, Accounts::Passthrough)
+    }
+
+    /// Whether its server may call functions from `address`.
+    pub fn calls_functions_from(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.functions_from.is_empty() || self.functions_from.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Metrics {
     sessions_started: Counts<1>,
     sessions_ended: Counts<2>,
     entries_refused: Counts<1>,
+    hooks_unknown: Counts<1>,
     problems: Counts<1>,
     denied: Counter,
     carts: Counts<2>,
@@ -121,6 +122,7 @@ impl Metrics {
             sessions_started: Family::default(),
             sessions_ended: Family::default(),
             entries_refused: Family::default(),
+            hooks_unknown: Family::default(),
             problems: Family::default(),
             denied: Counter::default(),
             carts: Family::default(),
@@ -145,13 +147,16 @@ impl Metrics {
         let Metrics { registry: all, now, .. } = self;
         all.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         all.register("sessions_started", "Punchout sessions begun, by buyer", self.sessions_started.clone());
-        let ended = "Punchout sessions ended, by buyer and how: returned, cancelled, expired, replaced";
+        let ended = "Punchout sessions ended, by buyer and how: returned, cancelled, expired, replaced, no-cookies";
         all.register("sessions_ended", ended, self.sessions_ended.clone());
         all.register(
             "entries_refused",
             "Catalog calls that began no session, by problem",
             self.entries_refused.clone(),
         );
+        let unknown =
+            "Addresses to return to that came with the right password and are not listed, where they are learned";
+        all.register("hooks_unknown", unknown, self.hooks_unknown.clone());
         all.register("problems", "Requests answered with a problem page, by problem", self.problems.clone());
         all.register("denied", "Requests that punchout sessions may not make", self.denied.clone());
         let carts = "Carts read, by buyer and what came of it: ready, refused";
@@ -199,7 +204,7 @@ impl Metrics {
         self.sessions_started.get_or_create(&[("buyer", buyer.to_owned())]).inc();
     }
 
-    /// A session of that buyer has ended: `returned`, `cancelled`, `expired`, `replaced`.
+    /// A session of that buyer has ended: `returned`, `cancelled`, `expired`, `replaced`, `no-cookies`.
     pub fn ended(&self, buyer: &str, how: &'static str) {
         self.sessions_ended.get_or_create(&[("buyer", buyer.to_owned()), ("how", how.to_owned())]).inc();
     }
@@ -207,6 +212,11 @@ impl Metrics {
     /// A catalog call began no session.
     pub fn refused(&self, kind: Kind) {
         self.entries_refused.get_or_create(&[("code", kind.code().to_owned())]).inc();
+    }
+
+    /// A call of that buyer, which learns its hooks, came with one that is not listed.
+    pub fn unknown_hook(&self, buyer: &str) {
+        self.hooks_unknown.get_or_create(&[("buyer", buyer.to_owned())]).inc();
     }
 
     /// A request got a problem page.

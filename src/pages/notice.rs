@@ -25,6 +25,8 @@ pub enum Ended {
     Left,
     /// A later punchout took its place.
     Replaced,
+    /// The browser kept no cookie, and the buyer's sessions need one.
+    NoCookies,
 }
 
 impl Ended {
@@ -35,12 +37,15 @@ impl Ended {
             Ended::Returned => "returned",
             Ended::Left => "cancelled",
             Ended::Replaced => "replaced",
+            Ended::NoCookies => "no-cookies",
         }
     }
 
     /// Reads what [`Ended::word`] wrote.
     pub fn parse(word: &str) -> Option<Ended> {
-        [Ended::Expired, Ended::Returned, Ended::Left, Ended::Replaced].into_iter().find(|ended| ended.word() == word)
+        [Ended::Expired, Ended::Returned, Ended::Left, Ended::Replaced, Ended::NoCookies]
+            .into_iter()
+            .find(|ended| ended.word() == word)
     }
 }
 
@@ -108,7 +113,7 @@ pub fn cart_refused(findings: &[Finding], names: &[&str], reader: &Reader<'_>, l
 pub fn session_over(ended: Ended, reader: &Reader<'_>, links: &[Link<'_>]) -> Page {
     let texts = texts::of(reader.language);
     let message = match ended {
-        Ended::Expired | Ended::Replaced => texts.problem(Kind::SessionOver),
+        Ended::Expired | Ended::Replaced | Ended::NoCookies => texts.problem(Kind::SessionOver),
         Ended::Returned => &texts.session.returned,
         Ended::Left => &texts.session.left,
     };

@@ -27,7 +27,7 @@ use crate::exchange::{Course, Exchange};
 use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
-use crate::punchout::{bar, enter, frame, hand_over, leave};
+use crate::punchout::{arrive, bar, enter, frame, hand_over, leave};
 use crate::rewrite::embed;
 use crate::session::{Ended, Session, Stage, cookie};
 use route::{Claim, OwnPage, Route, route};
@@ -121,9 +121,13 @@ async fn by_route(
                 _ => hand_over::fresh(x, &session, &buyer, headers).await.map(own),
             }
         }
-        (Route::Own(OwnPage::Begin), Some((session, _))) => frame::begin(x, &session).map(own),
-        (Route::Own(OwnPage::Begin), None) => {
-            Err(Problem::new(Kind::NoCookies, "the browser came back from a catalog call without the session's cookie"))
+        (Route::Own(OwnPage::Begin), kept) => {
+            match arrive::arrive(x, &head, kept.as_ref().map(|(session, _)| &**session)).await {
+                Err(problem) if problem.kind == Kind::SessionOver && cookie::is_in(&head.headers) => {
+                    Ok(over(x, who, &head.headers).await)
+                }
+                arrived => arrived.map(own),
+            }
         }
         (Route::Own(OwnPage::Style), _) => Ok(own(pages::file("text/css; charset=utf-8", bar::STYLE))),
         (Route::Own(OwnPage::Script), _) => Ok(own(pages::file("text/javascript; charset=utf-8", bar::SCRIPT))),

@@ -31,7 +31,7 @@ pub enum OwnPage {
     Cancel,
     /// The browser tells that the cart was sent.
     Sent,
-    /// The first page in a frame: has the browser kept the cookie?
+    /// The first page after a catalog call: has the browser kept the cookie?
     Begin,
     /// The bar's style sheet.
     Style,
@@ -64,9 +64,9 @@ pub fn route(plan: &Plan, head: &request::Parts, claim: Claim) -> Route {
             "return" if claim == Claim::Open => Route::Own(OwnPage::Return),
             "cancel" if claim == Claim::Open => Route::Own(OwnPage::Cancel),
             "sent" if claim == Claim::Open => Route::Own(OwnPage::Sent),
-            // Also without a session: that is what it is asked for.
-            "begin" if claim != Claim::Over => Route::Own(OwnPage::Begin),
-            "return" | "cancel" | "sent" | "begin" => Route::Over,
+            // Also without a session, or with one that is over: that is what it is asked for.
+            "begin" => Route::Own(OwnPage::Begin),
+            "return" | "cancel" | "sent" => Route::Over,
             "bar.css" => Route::Own(OwnPage::Style),
             "script.js" => Route::Own(OwnPage::Script),
             "wait" => Route::Own(OwnPage::Wait),
@@ -124,6 +124,8 @@ mod tests {
             ("POST", "/_punchout/return", Claim::None, Route::Over),
             ("POST", "/_punchout/cancel", Claim::Open, Route::Own(OwnPage::Cancel)),
             ("POST", "/_punchout/sent", Claim::Over, Route::Over),
+            ("GET", "/_punchout/begin?ticket=x", Claim::None, Route::Own(OwnPage::Begin)),
+            ("GET", "/_punchout/begin?ticket=x", Claim::Over, Route::Own(OwnPage::Begin)),
             ("GET", "/_punchout/bar.css", Claim::None, Route::Own(OwnPage::Style)),
             ("GET", "/_punchout/wait?ticket=x", Claim::None, Route::Own(OwnPage::Wait)),
             ("GET", "/_punchout/x", Claim::None, Route::Own(OwnPage::Unknown)),

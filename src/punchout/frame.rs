@@ -1,12 +1,10 @@
-//! A session in a frame on the buyer's page: who may frame it, and whether the browser keeps its cookies there.
+//! A session in a frame on the buyer's page: who may frame it.
 
 use http::HeaderMap;
 
-use crate::config::file::{Embed, Onward};
+use crate::config::file::Embed;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
-use crate::pages::{self, Page};
-use crate::problem::Problem;
 use crate::rewrite::embed;
 use crate::session::Session;
 
@@ -20,23 +18,6 @@ pub fn fit(x: &Exchange, session: &Session, buyer: &Buyer, headers: &mut HeaderM
     if is_framed(x, buyer) {
         embed::embed(headers, &ancestors(session, buyer));
     }
-}
-
-/// Where a browser that has entered in a frame goes first, to show whether it kept the cookie.
-pub fn first_hop(x: &Exchange) -> String {
-    format!("{}begin", x.plan().prefix)
-}
-
-/// It kept it: on to the shop.
-///
-/// # Errors
-/// Where there is no randomness for a page of ours.
-pub fn begin(x: &Exchange, session: &Session) -> Result<Page, Problem> {
-    let shop = &x.plan().shop;
-    Ok(match shop.onward {
-        Onward::Redirect => pages::redirect(&shop.start),
-        Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
-    })
 }
 
 /// CSP sources: the shop's own frames, where the cart goes, and what the buyer's configuration has.

@@ -1,9 +1,10 @@
-//! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`]) without what the browser has of an
+//! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`], [`arrive`]) without what the browser has of an
 //! earlier stay ([`hygiene`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
 //! [`bar`] on its pages), how its cart is emptied for the next
 //! ([`clear`]), and what tells ops that the shop has changed ([`drift`]).
 
 pub mod accounts;
+pub mod arrive;
 pub mod bar;
 pub mod clear;
 pub mod drift;

@@ -38,7 +38,8 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// 128 random bits in the address of the page on which somebody waits for an account: good for one session.
+/// 128 random bits in the address of a page of ours: of that on which somebody waits for an account, and of that which a
+/// browser comes to first. Good once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket(SessionId);
 

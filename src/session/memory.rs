@@ -21,6 +21,10 @@ pub(super) const ENDS_FOR: Duration = Duration::from_secs(8 * 60 * 60);
 const WAITING: u64 = 10_000;
 /// A ticket that nobody shows for so long is void.
 pub(super) const WAITING_FOR: Duration = Duration::from_secs(5 * 60);
+/// Browsers on their way from a catalog call to the shop, at most.
+const ARRIVING: u64 = 10_000;
+/// They need a moment: a redirect is followed at once.
+pub(super) const ARRIVING_FOR: Duration = Duration::from_secs(2 * 60);
 
 /// Sessions by id: bounded in number, each with its own idle and absolute end.
 #[derive(Clone, Debug)]
@@ -30,6 +34,7 @@ pub(super) struct Memory {
     expired: Arc<Mutex<VecDeque<Arc<Session>>>>,
     ends: Cache<SessionId, Ended>,
     waiting: Cache<Ticket, Arc<Waiting>>,
+    arriving: Cache<Ticket, SessionId>,
     leases: Arc<Mutex<Leases>>,
 }
 
@@ -48,6 +53,7 @@ impl Memory {
             expired,
             ends: Cache::builder().max_capacity(ENDS).time_to_live(ENDS_FOR).build(),
             waiting: Cache::builder().max_capacity(WAITING).time_to_live(WAITING_FOR).build(),
+            arriving: Cache::builder().max_capacity(ARRIVING).time_to_live(ARRIVING_FOR).build(),
             leases: Arc::default(),
         }
     }
@@ -115,6 +121,14 @@ impl Memory {
 
     pub(super) fn called(&self, ticket: Ticket) -> Option<Arc<Waiting>> {
         self.waiting.remove(&ticket)
+    }
+
+    pub(super) fn expect(&self, ticket: Ticket, id: SessionId) {
+        self.arriving.insert(ticket, id);
+    }
+
+    pub(super) fn arrived(&self, ticket: Ticket) -> Option<SessionId> {
+        self.arriving.remove(&ticket)
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Session>> {

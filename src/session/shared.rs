@@ -19,7 +19,7 @@ use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisErr
 use tokio::runtime::Runtime;
 
 use super::id::{SessionId, Ticket};
-use super::memory::{ENDS_FOR, WAITING_FOR};
+use super::memory::{ARRIVING_FOR, ENDS_FOR, WAITING_FOR};
 use super::store::{Count, Lost, Over};
 use super::vault::Vault;
 use super::{Ended, Hold, Session, Stage, Waiting};
@@ -69,6 +69,8 @@ struct Scripts {
     release: Arc<Script>,
     wait: Arc<Script>,
     called: Arc<Script>,
+    expect: Arc<Script>,
+    arrived: Arc<Script>,
     ended: Arc<Script>,
     count: Arc<Script>,
 }
@@ -227,6 +229,19 @@ impl Shared {
         Ok(data.and_then(|data| self.vault.open(&name, &data)).map(Arc::new))
     }
 
+    pub(super) async fn expect(&self, ticket: Ticket, id: SessionId) -> Result<(), Lost> {
+        let name = self.arrival(ticket);
+        let data = self.vault.close(&name, &id).map_err(Lost)?;
+        let arguments = [name.into_bytes(), data, ms(ARRIVING_FOR).into_bytes()];
+        self.ask::<i64>(&self.scripts.expect, &arguments).await.map(|_| ())
+    }
+
+    pub(super) async fn arrived(&self, ticket: Ticket) -> Result<Option<SessionId>, Lost> {
+        let name = self.arrival(ticket);
+        let data: Option<Vec<u8>> = self.ask(&self.scripts.arrived, &[name.as_str()]).await?;
+        Ok(data.and_then(|data| self.vault.open(&name, &data)))
+    }
+
     pub(super) fn seen_here(&self) -> Vec<Arc<Session>> {
         let now = Instant::now();
         self.copies.iter().filter(|(_, copy)| now < copy.good_until).map(|(_, copy)| copy.session).collect()
@@ -260,6 +275,10 @@ impl Shared {
 
     fn ticket(&self, ticket: Ticket) -> String {
         self.vault.name("ticket", &ticket.bytes())
+    }
+
+    fn arrival(&self, ticket: Ticket) -> String {
+        self.vault.name("arrival", &ticket.bytes())
     }
 
     fn account(&self, account: &str) -> String {
@@ -350,6 +369,8 @@ impl Scripts {
             release: Arc::new(Script::new(script!("release"))),
             wait: Arc::new(Script::new(script!("wait"))),
             called: Arc::new(Script::new(script!("called"))),
+            expect: Arc::new(Script::new(script!("expect"))),
+            arrived: Arc::new(Script::new(script!("arrived"))),
             ended: Arc::new(Script::new(script!("ended"))),
             count: Arc::new(Script::new(script!("count"))),
         }

@@ -22,7 +22,7 @@ pub struct Store(Kept);
 
 #[derive(Clone, Debug)]
 enum Kept {
-    Memory(Memory),
+    Memory(Arc<Memory>),
     Shared(Arc<Shared>),
 }
 
@@ -76,7 +76,7 @@ impl Store {
 
     /// Sessions in this process's memory, at most `most` at a time.
     pub fn in_memory(most: u64) -> Self {
-        Store(Kept::Memory(Memory::new(most)))
+        Store(Kept::Memory(Arc::new(Memory::new(most))))
     }
 
     /// Sessions at a place that others share, at most `most` at a time. Connects when first asked.
@@ -249,6 +249,31 @@ impl Store {
         match &self.0 {
             Kept::Memory(memory) => Ok(memory.called(ticket)),
             Kept::Shared(shared) => shared.called(ticket).await,
+        }
+    }
+
+    /// Notes that a session's browser will come with that ticket.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn expect(&self, ticket: Ticket, id: SessionId) -> Result<(), Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => {
+                memory.expect(ticket, id);
+                Ok(())
+            }
+            Kept::Shared(shared) => shared.expect(ticket, id).await,
+        }
+    }
+
+    /// The session whose browser has come with that ticket, once. It may be over by then.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn arrived(&self, ticket: Ticket) -> Result<Option<SessionId>, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.arrived(ticket)),
+            Kept::Shared(shared) => shared.arrived(ticket).await,
         }
     }
 
