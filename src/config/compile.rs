@@ -25,6 +25,7 @@ mod admin;
 mod buyer;
 mod habits;
 mod listen;
+mod offers;
 mod origin;
 mod shop;
 mod store;

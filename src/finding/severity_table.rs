@@ -28,6 +28,7 @@ pub const KNOWN: &[Known] = &[
     firm(code::CART_NO_LINES),
     usual(code::CART_EMPTY, Severity::Error),
     firm(code::HOOK_NO_LONGER_ALLOWED),
+    firm(code::NO_HOOK),
     firm(code::CART_UNCLOSED),
     usual(code::VALUE_CUT, Severity::Error),
     firm(code::CART_TOO_LONG),

@@ -5,7 +5,7 @@
 
 use http::request;
 
-use super::{accounts, clear};
+use super::{accounts, clear, functions};
 use crate::config::file::Onward;
 use crate::exchange::Exchange;
 use crate::pages::{self, Ended, Page};
@@ -43,9 +43,10 @@ pub async fn arrive(x: &Exchange, head: &request::Parts, kept: Option<&Session>)
 
 fn go_on(x: &Exchange, session: &Session) -> Result<Page, Problem> {
     let shop = &x.plan().shop;
+    let start = functions::start(shop, &session.entry);
     Ok(match shop.onward {
-        Onward::Redirect => pages::redirect(&shop.start),
-        Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
+        Onward::Redirect => pages::redirect(&start),
+        Onward::Page => pages::onward(&start, &super::nonce()?, session.language()),
     })
 }
 

@@ -16,7 +16,9 @@ use crate::observe::Watch;
 use crate::observe::returns::{self, Handed};
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
+use crate::protocol::oci::entry::Entry;
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
+use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
@@ -40,44 +42,56 @@ pub fn target(buyer: &Buyer, session: &Session) -> oci::Target {
 
 /// The buyer's form without a cart, which is how OCI cancels.
 pub fn blank(buyer: &Buyer, session: &Session) -> HandOver {
-    let target = target(buyer, session);
+    blank_for(buyer, &session.entry, session.hook.clone())
+}
+
+/// The same for a call that has no session.
+pub fn blank_for(buyer: &Buyer, entry: &Entry, hook: Option<Hook>) -> HandOver {
+    let target = oci::Target::choose(buyer.form.target.as_ref(), entry.target.as_ref());
     HandOver {
-        hook: Some(session.hook.clone()),
+        hook,
         hook_query: buyer.form.hook_query,
-        control: control_fields(&session.entry.echo, buyer.form.sap_fields, &target),
+        control: control_fields(&entry.echo, buyer.form.sap_fields, &target),
         inputs: Vec::new(),
-        charset: Charset::choose(session.entry.charset, buyer.form.charset),
+        charset: Charset::choose(entry.charset, buyer.form.charset),
         target,
     }
 }
 
-/// Brings a cart into the buyer's form, or says why it must not leave.
-pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
-    let mut findings = cart.findings.clone();
-    // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
-    if !session.simulated
-        && let Err(refusal) = session.hook.allowed_by(&buyer.hooks)
-    {
-        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
-    }
-    if cart.lines.is_empty() && cart.empty {
-        findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
-    }
-    let mut hand_over = blank(buyer, session);
+/// Brings `cart` into the buyer's fields, and adds to `findings` what became of it, each as grave as it is to the buyer.
+pub fn fill(buyer: &Buyer, entry: &Entry, hand_over: &mut HandOver, cart: &Cart, findings: &mut Vec<Finding>) {
     let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let surroundings = Surroundings {
-        parameters: &session.entry.parameters,
+        parameters: &entry.parameters,
         units: &units,
         charset: hand_over.charset,
         control_fields: hand_over.control_count(),
     };
     let mut mapped = map(&buyer.mapping, cart, &surroundings);
     findings.append(&mut mapped.findings);
-    buyer.severities.apply(&mut findings);
+    buyer.severities.apply(findings);
+    hand_over.inputs = mapped.into_inputs();
+}
+
+/// Brings a cart into the buyer's form, or says why it must not leave.
+pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
+    let mut findings = cart.findings.clone();
+    // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
+    match session.hook.as_ref().map(|hook| hook.allowed_by(&buyer.hooks)) {
+        None => findings.push(Finding::on_cart(code::NO_HOOK, Severity::Error, "the catalog call had no HOOK_URL")),
+        Some(Err(refusal)) if !session.simulated => {
+            findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
+        }
+        Some(_) => {}
+    }
+    if cart.lines.is_empty() && cart.empty {
+        findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
+    }
+    let mut hand_over = blank(buyer, session);
+    fill(buyer, &session.entry, &mut hand_over, cart, &mut findings);
     if Finding::any_error(&findings) {
         return Leaving::Refused(findings);
     }
-    hand_over.inputs = mapped.into_inputs();
     Leaving::Ready(Box::new(hand_over), findings)
 }
 
@@ -161,7 +175,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
             note(x.shop(), session, &cart, *hand_over, &findings);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
-            let by_itself = !session.hook.is_sap_event();
+            let by_itself = !session.hook.as_ref().is_some_and(Hook::is_sap_event);
             x.sessions().reach(session, Stage::Shown).await;
             let sent = format!("{}sent", plan.prefix);
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
@@ -206,9 +220,9 @@ fn log(watch: &Watch, session: &Session, cart: &Cart, findings: &[Finding], what
     watch.metrics.cart(buyer, lines, findings);
     if Finding::any_error(findings) {
         let code = Kind::CartRefused.code();
-        tracing::warn!(%reference, code, %buyer, lines, hook = %session.hook, "{what}");
+        tracing::warn!(%reference, code, %buyer, lines, hook = session.hook_text(), "{what}");
     } else {
-        tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+        tracing::info!(%reference, %buyer, lines, hook = session.hook_text(), "{what}");
     }
     for finding in findings {
         let (code, line, detail) = (finding.code, finding.line, &finding.detail);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use lol_html::Selector;
 
-use super::{Notes, accounts, policy, size, time};
+use super::{Notes, accounts, offers, policy, size, time};
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
@@ -26,6 +26,11 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     let cart_pages = cart_pages(&source.cart, notes);
     let cart_address = cart_address(&cart_pages, notes);
     let cart = rules(&source.cart, notes);
+    let product = source.product.as_ref().map(|file| offers::offers("product", file, &source.cart, notes));
+    let search = source.search.as_ref().map(|file| offers::offers("search", file, &source.cart, notes));
+    if search.is_some() && source.search.as_ref().is_some_and(|file| file.details == Some(true)) && product.is_none() {
+        notes.fault("shop.search.details", "needs [shop.product]: where the values stand on a product's own page");
+    }
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let way = way(&source.cart, notes);
@@ -49,6 +54,8 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         cart_address: cart_address?,
         cart_pages,
         cart: Arc::new(cart?),
+        product: unless_at_fault(product)?,
+        search: unless_at_fault(search)?,
         emptying: emptying?,
         checkout: checkout?,
         way,
@@ -56,6 +63,15 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
+}
+
+/// `None` where it was told of a fault, `Some(None)` where nothing is configured.
+fn unless_at_fault<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    match part {
+        Some(None) => None,
+        Some(part) => Some(part),
+        None => Some(None),
+    }
 }
 
 fn hide(file: &HideFile, notes: &mut Notes<'_>) -> Vec<Selector> {
@@ -212,7 +228,7 @@ fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {
     }
 }
 
-fn told(error: &RuleError) -> String {
+pub(super) fn told(error: &RuleError) -> String {
     let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
     if error.written.is_empty() {
         format!("{}{hint}", error.reason)
