@@ -1,7 +1,6 @@
 //! Sessions that are recorded as they happen, over sockets, and what `replay` makes of the records.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-#[allow(dead_code, reason = "each test file uses its part")]
 mod common;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod page_fixture;

@@ -110,6 +110,8 @@ pub struct ShopFile {
     pub seal_cookies: Vec<String>,
     /// Cookies of an earlier stay that a session does not take away; `*` stands for anything.
     pub keep_cookies: Option<Vec<String>>,
+    /// Whether the shop's own script draws its pages again in the browser.
+    pub hydrated: Option<bool>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.

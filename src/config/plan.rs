@@ -27,6 +27,7 @@ use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
 use crate::secret::Secret;
 use crate::shop::{Account, Emptying, SignIn, Template};
@@ -149,6 +150,8 @@ pub struct Shop {
     pub keep_cookies: Vec<String>,
     /// What is left out of a session's pages.
     pub hide: Vec<Selector>,
+    /// What a script in a session's pages must know, where the shop's own draws them again in the browser.
+    pub hydrated: Option<Hydrated>,
     /// How a person signs in; there is none only where all buyers are guests.
     pub sign_in: Option<SignIn>,
     /// The cart page's address.
