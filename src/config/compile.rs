@@ -27,6 +27,7 @@ mod habits;
 mod listen;
 mod offers;
 mod origin;
+mod record;
 mod shop;
 mod store;
 
@@ -92,6 +93,7 @@ pub(super) fn plan(
         visitors: file.log.visitors.unwrap_or(false),
     };
     let audit = audit(file, &mut notes);
+    let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
     Some(Plan {
         listen,
@@ -111,6 +113,7 @@ pub(super) fn plan(
         buyers,
         log,
         audit,
+        record,
         drift,
     })
 }

@@ -21,11 +21,13 @@ use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
 use crate::location::Location;
+use crate::observe::record::Recording;
 use crate::observe::returns::Audit;
 use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
 use crate::secret::Secret;
 use crate::shop::{Account, Emptying, SignIn, Template};
@@ -71,6 +73,8 @@ pub struct Plan {
     pub log: Log,
     /// Where returned carts are written down, if they are.
     pub audit: Option<Arc<Audit>>,
+    /// Where cart pages are kept, if they are.
+    pub record: Option<Arc<Recording>>,
     /// When a rule that used to match is lost, and who is told.
     pub drift: Drift,
 }
@@ -146,6 +150,8 @@ pub struct Shop {
     pub keep_cookies: Vec<String>,
     /// What is left out of a session's pages.
     pub hide: Vec<Selector>,
+    /// What a script in a session's pages must know, where the shop's own draws them again in the browser.
+    pub hydrated: Option<Hydrated>,
     /// How a person signs in; there is none only where all buyers are guests.
     pub sign_in: Option<SignIn>,
     /// The cart page's address.

@@ -88,7 +88,7 @@ pub async fn answer(
     // Until the answer is ready: what this costs the shop is bounded however many ask.
     let _leave = x.entrance().function().await.map_err(|wait| enter::too_many(wait, "functions at a time"))?;
     let offers = look_up(x, head, buyer, call).await.map_err(failed)?;
-    let blank = hand_over::blank_for(buyer, call, hook);
+    let blank = hand_over::blank_for(buyer, call, hook.as_ref());
     let (reference, function) = (x.reference(), call.function.as_str());
     let form = if call.function == Function::Validate {
         one(buyer, call, blank, offers).map_err(failed)?
@@ -244,11 +244,12 @@ fn one(buyer: &Buyer, call: &Entry, mut form: HandOver, mut offers: Cart) -> Res
     line.quantity = call.quantity.unwrap_or(Decimal::ONE);
     line.total = None;
     let mut findings = std::mem::take(&mut offers.findings);
-    hand_over::fill(buyer, call, &mut form, &offers, &mut findings);
-    match Finding::any_error(&findings) {
-        true => Err(refused(&findings)),
-        false => Ok(form),
+    let mapped = hand_over::fill(buyer, call, &form, &offers, &mut findings);
+    if Finding::any_error(&findings) {
+        return Err(refused(&findings));
     }
+    form.inputs = mapped.into_inputs();
+    Ok(form)
 }
 
 /// The form for all hits. One that cannot be sent as it is is left out, as is what no receiver would read.
@@ -259,11 +260,11 @@ fn all(x: &Exchange, buyer: &Buyer, call: &Entry, blank: HandOver, mut offers: C
     }
     let found = offers.lines.len();
     while !offers.lines.is_empty() {
-        let (mut form, mut findings) = (blank.clone(), Vec::new());
-        hand_over::fill(buyer, call, &mut form, &offers, &mut findings);
+        let mut findings = Vec::new();
+        let mapped = hand_over::fill(buyer, call, &blank, &offers, &mut findings);
         findings.retain(|finding| finding.severity == Severity::Error);
         if findings.is_empty() {
-            return Ok(form);
+            return Ok(HandOver { inputs: mapped.into_inputs(), ..blank });
         }
         for finding in &findings {
             tracing::info!(%reference, code = finding.code, line = finding.line, "a hit is left out: {}", finding.detail);

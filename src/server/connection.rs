@@ -133,6 +133,10 @@ impl Connection<'_> {
     ///
     /// While it lies idle it costs its socket and this future alone: parser and buffers (8 kB and more) exist from a
     /// request's first byte until `buffers_idle` after an answer's last.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn has room for its argument and for the local that it becomes"
+    )]
     fn serve_http1<T>(&self, mut io: ClientIo<T>) -> impl Future<Output = ()>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
