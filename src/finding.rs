@@ -142,6 +142,8 @@ pub mod code {
     pub const UNIT_UNKNOWN: &str = "PO-UNIT-UNKNOWN";
     /// The shop's category is not in the table of classes; the default was taken, or nothing.
     pub const CLASS_UNKNOWN: &str = "PO-CLASS-UNKNOWN";
+    /// The line is not in a table that is to hold all of them.
+    pub const NOT_IN_TABLE: &str = "PO-NOT-IN-TABLE";
     /// The line is not in the assortment that was agreed with the buyer.
     pub const NOT_IN_ASSORTMENT: &str = "PO-NOT-IN-ASSORTMENT";
     /// A text was longer than its field and was cut.

@@ -377,3 +377,25 @@ fn a_function_takes_no_account_that_a_buyer_shops_with_and_keeps_none() {
     let page = world.proxy.connect().ask("GET", "/", &cookie_field(&session)).unwrap();
     assert_eq!(page.head.status(), 200, "the session goes on");
 }
+
+#[test]
+fn a_table_says_what_the_pages_do_not_in_answers_too() {
+    let folder = std::env::temp_dir().join(format!("punchout-table-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let table = folder.join("articles.csv");
+    std::fs::write(&table, "sku,unit,maker\nA-1,pk,Bosch\n").unwrap();
+    let tables = format!("[[shop.table]]\nfile = \"{}\"\nmissing = \"warning\"\n", table.display());
+    let product = PRODUCT.replace("unit = \".unit\"\n", "");
+    let world = World::with(&format!("{product}{tables}"), |file| {
+        file.replacen(
+            "default_unit = \"PCE\"",
+            "default_unit = \"PCE\"\nfields = { MANUFACTMAT = { from = \"maker\" } }",
+            1,
+        )
+    });
+    let answer = world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", "A-1")]);
+    for (name, expected) in [("NEW_ITEM-UNIT[1]", "PK"), ("NEW_ITEM-MANUFACTMAT[1]", "Bosch")] {
+        assert_eq!(value(&answer, name).as_deref(), Some(expected), "{name}: {}", text(&answer));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

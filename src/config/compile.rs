@@ -30,6 +30,7 @@ mod origin;
 mod record;
 mod shop;
 mod store;
+mod tables;
 
 pub use habits::{Habits, habits_of};
 

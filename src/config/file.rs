@@ -116,6 +116,8 @@ pub struct ShopFile {
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
     pub cart: CartFile,
+    /// What the shop's pages do not say of an article.
+    pub table: Vec<TableFile>,
     /// A product's own page, for DETAIL and VALIDATE.
     pub product: Option<OfferFile>,
     /// The page with the hits of a search, for SOURCING and BACKGROUND_SEARCH.
@@ -255,6 +257,26 @@ impl From<&CartFile> for RulesSource {
             extra: file.extra.into_iter().collect(),
         }
     }
+}
+
+/// `[[shop.table]]`: a CSV file whose first line names the columns.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableFile {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// The value of a line by which it is looked up: `sku`, or a name of `[shop.cart.extra]`.
+    pub by: Option<String>,
+    /// The column that holds it.
+    pub key: Option<String>,
+    /// What stands between columns: `,`, `;` or a tab.
+    pub separator: Option<char>,
+    /// Which value comes from which column.
+    pub columns: BTreeMap<String, String>,
+    /// The table's value wins over the page's.
+    pub over: Option<bool>,
+    /// What it is when a line is not in the table.
+    pub missing: Option<Severity>,
 }
 
 /// `[shop.product]` and `[shop.search]`: pages that offer something, read like a cart.

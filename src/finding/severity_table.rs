@@ -59,6 +59,7 @@ pub const KNOWN: &[Known] = &[
     usual(code::UNIT_DEFAULTED, Severity::Warning),
     firm(code::UNIT_UNKNOWN),
     usual(code::CLASS_UNKNOWN, Severity::Warning),
+    usual(code::NOT_IN_TABLE, Severity::Error),
     usual(code::NOT_IN_ASSORTMENT, Severity::Error),
     usual(code::FIELD_CUT, Severity::Warning),
     usual(code::FIELD_TOO_LONG, Severity::Error),

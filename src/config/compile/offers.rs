@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Notes;
 use super::shop::told;
-use crate::cart::rules::{Chain, Rules, RulesSource, Value};
+use crate::cart::rules::{Chain, Prices, Rules, RulesSource, Value};
+use crate::cart::table::Table;
 use crate::config::file::{CartFile, OfferFile};
 use crate::config::plan::Offers;
 use crate::shop::Template;
@@ -12,8 +13,23 @@ use crate::shop::Template;
 /// Hits of a search that are answered: with twelve fields each they fit in a form that every receiver reads.
 const MOST: usize = 50;
 
-/// `part` is `product` or `search`, which is also the word that its address holds.
-pub(super) fn offers(part: &str, file: &OfferFile, cart: &CartFile, notes: &mut Notes<'_>) -> Option<Arc<Offers>> {
+/// `part` is `product` or `search`, which is also the word that its address holds. `Some(None)`: functions about it are not
+/// offered.
+pub(super) fn offers(
+    part: &str,
+    file: Option<&OfferFile>,
+    cart: &CartFile,
+    tables: &[Arc<Table>],
+    notes: &mut Notes<'_>,
+) -> Option<Option<Arc<Offers>>> {
+    let Some(file) = file else { return Some(None) };
+    let source = as_in_cart(RulesSource::from(file), cart);
+    if file.prices.is_none() && source.prices == Some(Prices::Gross) && source.tax.is_none() {
+        // Nobody may have asked for it: it may come from a preset.
+        let message = "is missing, and the prices of [shop.cart] are gross: functions about it are not offered";
+        notes.warn(format!("shop.{part}.tax"), message);
+        return Some(None);
+    }
     let address = address(part, file, notes);
     if part == "product" {
         for (key, given) in [("most", file.most.is_some()), ("details", file.details.is_some())] {
@@ -31,12 +47,12 @@ pub(super) fn offers(part: &str, file: &OfferFile, cart: &CartFile, notes: &mut 
             "is missing: a search without a hit cannot be told from a page that has changed, and is answered as one";
         notes.warn("shop.search.empty", message);
     }
-    let rules = match Rules::compile(as_in_cart(RulesSource::from(file), cart)) {
+    let rules = match Rules::compile(source) {
         Ok(rules) => {
             for warning in rules.warnings() {
                 notes.warn(format!("shop.{part}.{}", warning.field), told(warning));
             }
-            Some(Arc::new(rules))
+            Some(Arc::new(rules.with_tables(tables.to_vec())))
         }
         Err(errors) => {
             for error in &errors {
@@ -45,7 +61,7 @@ pub(super) fn offers(part: &str, file: &OfferFile, cart: &CartFile, notes: &mut 
             None
         }
     };
-    Some(Arc::new(Offers { address: address?, rules: rules?, most, details: file.details.unwrap_or(false) }))
+    Some(Some(Arc::new(Offers { address: address?, rules: rules?, most, details: file.details.unwrap_or(false) })))
 }
 
 /// What holds for all of the shop's pages is said once, in `[shop.cart]`: how numbers are printed, net or gross, and the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::{Notes, accounts, offers, policy, size, time};
+use super::{Notes, accounts, offers, policy, size, tables, time};
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
@@ -26,9 +26,10 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     let cart_pages = cart_pages(&source.cart, notes);
     let cart_address = cart_address(&cart_pages, notes);
     let cart = rules(&source.cart, notes);
-    let product = source.product.as_ref().map(|file| offers::offers("product", file, &source.cart, notes));
-    let search = source.search.as_ref().map(|file| offers::offers("search", file, &source.cart, notes));
-    if search.is_some() && source.search.as_ref().is_some_and(|file| file.details == Some(true)) && product.is_none() {
+    let tables = tables::tables(source, notes);
+    let product = offers::offers("product", source.product.as_ref(), &source.cart, &tables, notes);
+    let search = offers::offers("search", source.search.as_ref(), &source.cart, &tables, notes);
+    if source.search.as_ref().is_some_and(|file| file.details == Some(true)) && source.product.is_none() {
         notes.fault("shop.search.details", "needs [shop.product]: where the values stand on a product's own page");
     }
     let emptying = emptying(file, notes);
@@ -58,9 +59,9 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
-        cart: Arc::new(cart?),
-        product: unless_at_fault(product)?,
-        search: unless_at_fault(search)?,
+        cart: Arc::new(cart?.with_tables(tables.clone())),
+        product: product?,
+        search: search?,
         emptying: emptying?,
         checkout: checkout?,
         way,
@@ -68,15 +69,6 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
-}
-
-/// `None` where it was told of a fault, `Some(None)` where nothing is configured.
-fn unless_at_fault<T>(part: Option<Option<T>>) -> Option<Option<T>> {
-    match part {
-        Some(None) => None,
-        Some(part) => Some(part),
-        None => Some(None),
-    }
 }
 
 /// Selectors of what buyers are not to see, each of which compiles.
