@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// `md` (Markdown) or `html` (one page, to be read, printed or mailed).
     #[arg(long, value_enum, default_value_t = Format::Md)]
     format: Format,
-    /// The shop's address for the buyer, such as https://shop.example, where `public` does not say it.
+    /// The shop's address for the buyer, such as `https://shop.example`, where `public` does not say it.
     #[arg(long, value_name = "URL")]
     public: Option<String>,
     #[command(flatten)]
