@@ -46,19 +46,22 @@ pub fn may_ask(x: &Exchange, buyer: &Buyer, function: &Function, address: IpAddr
             format!("FUNCTION={function} of buyer `{buyer}` from {address}, which its `functions_from` does not name");
         return Err(Problem::new(Kind::FunctionAddress, detail));
     }
-    let shop = &x.plan().shop;
-    let (configured, needs) = match function {
-        Function::Shop => (true, ""),
-        Function::Detail | Function::Validate => {
-            (shop.product.is_some() || shop.search.is_some(), "needs [shop.product] or [shop.search] in proxy.toml")
-        }
-        Function::Sourcing | Function::BackgroundSearch => (shop.search.is_some(), "needs [shop.search] in proxy.toml"),
-        Function::DownloadJson | Function::QuantityCheck | Function::Other(_) => (false, "is not offered"),
-    };
-    if configured {
-        return Ok(());
+    lacks(&x.plan().shop, function).map_or(Ok(()), |lacks| {
+        Err(Problem::new(Kind::FunctionUnsupported, format!("FUNCTION={} {lacks}", function.as_str())))
+    })
+}
+
+/// What keeps a function from being offered; `None` for one that is.
+pub fn lacks(shop: &Shop, function: &Function) -> Option<&'static str> {
+    let (product, search) = (shop.product.is_some(), shop.search.is_some());
+    match function {
+        Function::Shop => None,
+        Function::Detail | Function::Validate if product || search => None,
+        Function::Detail | Function::Validate => Some("needs [shop.product] or [shop.search] in proxy.toml"),
+        Function::Sourcing | Function::BackgroundSearch if search => None,
+        Function::Sourcing | Function::BackgroundSearch => Some("needs [shop.search] in proxy.toml"),
+        Function::DownloadJson | Function::QuantityCheck | Function::Other(_) => Some("is not offered"),
     }
-    Err(Problem::new(Kind::FunctionUnsupported, format!("FUNCTION={} {needs}", function.as_str())))
 }
 
 /// The address on which a session begins: the shop's start page, a product's for DETAIL (its search where only that is
