@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 
 use crate::config::Plan;
 use crate::observe::metrics::Lane;
 use crate::observe::{Metrics, Watch};
 use crate::session::Session;
+use crate::session::address::Root;
 use crate::session::entrance::Entrance;
 use crate::session::id::{Reference, SessionId};
 use crate::session::seal::Seal;
@@ -55,6 +56,7 @@ pub struct Exchange {
     shop: Rc<Shop>,
     client: Rc<Client>,
     reference: OnceCell<Reference>,
+    root: Option<Root>,
     course: Cell<Course>,
 }
 
@@ -119,7 +121,22 @@ impl Client {
 impl Exchange {
     /// A request of `client` to `shop`.
     pub fn new(shop: Rc<Shop>, client: Rc<Client>) -> Self {
-        Exchange { shop, client, reference: OnceCell::new(), course: Cell::default() }
+        Exchange { shop, client, reference: OnceCell::new(), root: None, course: Cell::default() }
+    }
+
+    /// Takes the root of a session off the request's address, where the session is carried by that.
+    pub fn take_root(&mut self, address: &mut Uri) {
+        self.root = Root::take_off(&self.shop.plan.prefix, address);
+    }
+
+    /// What the session's addresses begin with, where it is carried by them.
+    pub fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
+    }
+
+    /// A path of the shop's or ours as the browser must have it to stay in its session.
+    pub fn at(&self, path: &str) -> String {
+        self.root.as_ref().map_or_else(|| path.to_owned(), |root| root.at(path))
     }
 
     /// The plan this request is served by, from beginning to end.
@@ -196,7 +213,8 @@ impl Clone for Exchange {
     /// Both carry the same reference from here on.
     fn clone(&self) -> Self {
         let reference = OnceCell::from(self.reference());
-        Exchange { shop: self.shop.clone(), client: self.client.clone(), reference, course: self.course.clone() }
+        let (shop, client, root) = (self.shop.clone(), self.client.clone(), self.root.clone());
+        Exchange { shop, client, reference, root, course: self.course.clone() }
     }
 }
 

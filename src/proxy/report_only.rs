@@ -9,18 +9,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::Response;
 use lol_html::html_content::DocumentEnd;
 use lol_html::{DocumentContentHandlers, Selector, Settings};
 
-use super::body::Body;
-use super::rewritten::OpenPage;
 use crate::cart::read_html::Reader;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::punchout::hand_over;
 use crate::rewrite::body::{Failure, OnFailure};
-use crate::rewrite::coding::Coding;
 use crate::rewrite::controls::Seen;
 use crate::session::Session;
 
@@ -29,9 +25,7 @@ pub(super) fn look(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
-    page: OpenPage,
-    coding: Coding,
-) -> Response<Body> {
+) -> (Settings<'static, 'static>, OnFailure) {
     let shop = x.shop().clone();
     let reader = Reader::new(&shop.plan.shop.cart);
     let seen = Rc::new(Seen::default());
@@ -55,9 +49,5 @@ pub(super) fn look(
         tracing::warn!(%reference, %failure, "a cart page could not be read to its end (report only)");
         String::new()
     };
-    let settings = match &x.plan().shop.own_name {
-        Some(own) => own.in_page(settings),
-        None => settings,
-    };
-    page.close(settings, OnFailure::PassThrough(Box::new(tail)), coding, true)
+    (settings, OnFailure::PassThrough(Box::new(tail)))
 }
