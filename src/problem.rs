@@ -42,6 +42,8 @@ pub enum Kind {
     HookRefused,
     /// An OCI FUNCTION that is not configured.
     FunctionUnsupported,
+    /// A function for the buyer's server, asked for from an address that is not the server's.
+    FunctionAddress,
     /// Too many punchouts from there in too short a time.
     EntryTooMany,
     /// The shop's sign-in page or its form was not found.
@@ -84,7 +86,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 28] = {
+    pub const ALL: [Kind; 29] = {
         use Kind::*;
         [
             BadRequest,
@@ -96,6 +98,7 @@ impl Kind {
             EntryRefused,
             HookRefused,
             FunctionUnsupported,
+            FunctionAddress,
             EntryTooMany,
             SignInFormMissing,
             SignInRefused,
@@ -130,6 +133,7 @@ impl Kind {
             Kind::EntryRefused => ("PO-ENTRY-REFUSED", Client, StatusCode::FORBIDDEN),
             Kind::HookRefused => ("PO-HOOK-REFUSED", Client, StatusCode::FORBIDDEN),
             Kind::FunctionUnsupported => ("PO-FUNCTION-UNSUPPORTED", Client, StatusCode::NOT_IMPLEMENTED),
+            Kind::FunctionAddress => ("PO-FUNCTION-ADDRESS", Client, StatusCode::FORBIDDEN),
             Kind::EntryTooMany => ("PO-ENTRY-TOO-MANY", Client, StatusCode::TOO_MANY_REQUESTS),
             Kind::SignInFormMissing => ("PO-SIGNIN-FORM", Shop, StatusCode::BAD_GATEWAY),
             Kind::SignInRefused => ("PO-SIGNIN-REFUSED", Shop, StatusCode::BAD_GATEWAY),

@@ -5,7 +5,7 @@ mod common;
 
 use std::process::Command;
 
-use common::punchout::{Punchout, text};
+use common::punchout::{PASSWORD, Punchout, text};
 use common::{Wire, eventually};
 use punchout_proxy::config::plan::{Admin, AdminAddress};
 use punchout_proxy::secret::Secret;
@@ -82,6 +82,47 @@ fn a_rule_that_finds_nothing_is_a_miss_and_its_finding_is_counted() {
     assert_eq!(value(&metrics, "punchout_carts_total{buyer=\"acme\",outcome=\"refused\"}"), Some(1.0), "{metrics}");
     let finding = "punchout_findings_total{code=\"PO-LINE-VALUE-MISSING\",severity=\"error\"}";
     assert_eq!(value(&metrics, finding), Some(1.0), "{metrics}");
+}
+
+#[test]
+fn a_hook_that_is_not_listed_is_learned_refused_and_taken_once_it_is_listed() {
+    let learning = |hooks: &'static str| {
+        let change = move |text: String| {
+            text.replace("hooks = [\"https://*.acme.example\"]", &format!("hooks = {hooks}\nlearn_hooks = true"))
+        };
+        Punchout::configured(change, |plan| {
+            let at = AdminAddress::Tcp("127.0.0.1:0".parse().unwrap());
+            plan.admin = Some(Admin { at, token: None });
+        })
+    };
+    let hook = "https://srm.new.example/oci?session=geheim";
+    let call = |punchout: &Punchout, password: &str, hook: &str| {
+        let cancel = ("OCICANCEL", "https://portal.new.example/back?session=geheim");
+        punchout.call(&[("USERNAME", "acme"), ("PASSWORD", password), ("HOOK_URL", hook), cancel], "").head.status()
+    };
+    let punchout = learning("[]");
+    assert_eq!(call(&punchout, PASSWORD, hook), 403, "learning lets nobody in");
+    assert_eq!(call(&punchout, PASSWORD, hook), 403);
+    assert_eq!(call(&punchout, "wrong", "https://guess.evil.example/"), 403);
+    assert_eq!(call(&punchout, PASSWORD, "javascript:alert(1)"), 403);
+    let (_, metrics) = ask(&punchout, "GET", "/metrics", "");
+    assert_eq!(value(&metrics, "punchout_hooks_unknown_total{buyer=\"acme\"}"), Some(4.0), "{metrics}");
+    let (_, console) = ask(&punchout, "GET", "/", "");
+    for told in ["https://srm.new.example", "https://portal.new.example"] {
+        assert!(console.contains(&format!("<td>hooks = [&quot;{told}&quot;]</td><td>2</td>")), "{told}: {console}");
+    }
+    assert!(!console.contains("geheim"), "a session of the buyer's system");
+    assert!(!console.contains("evil") && !console.contains("javascript:"), "{console}");
+
+    // Written into the file as it is told.
+    let listed = learning("[\"https://srm.new.example\", \"https://portal.new.example\"]");
+    assert_eq!(call(&listed, PASSWORD, hook), 303);
+    let (_, console) = ask(&listed, "GET", "/", "");
+    assert!(!console.contains("Hooks that are not listed"), "{console}");
+
+    let not_learning = with_admin(None);
+    assert_eq!(call(&not_learning, PASSWORD, hook), 403);
+    assert!(!ask(&not_learning, "GET", "/", "").1.contains("new.example"));
 }
 
 #[test]

@@ -85,6 +85,36 @@ fn hostile_hooks_begin_no_session_and_are_not_shown() {
 }
 
 #[test]
+fn a_list_of_addresses_narrows_who_may_call_functions_and_never_stands_in_for_the_password() {
+    let from = |networks: &'static str| {
+        let buyer =
+            move |text: String| format!("trusted_proxies = [\"127.0.0.1\"]\n{text}functions_from = {networks}\n");
+        Punchout::configured(buyer, |plan| plan.entry.rate = 10_000)
+    };
+    let (near, far) = (from("[\"10.1.0.0/16\", \"2001:db8::/32\"]"), from("[]"));
+    let ask = |p: &Punchout, function: &str, password: &str, address: &str| {
+        let call =
+            parameters(&[("FUNCTION", function), ("PRODUCTID", "1"), ("SEARCHSTRING", "x"), ("PASSWORD", password)]);
+        let answer = p.call(&call, &format!("X-Forwarded-For: {address}\r\n"));
+        let code = text(&answer).split("PO-").nth(1).map(|rest| rest.split('<').next().unwrap_or_default().to_owned());
+        code.unwrap_or_else(|| answer.head.status().to_string())
+    };
+    let refused = "FUNCTION-ADDRESS";
+    for function in ["VALIDATE", "BACKGROUND_SEARCH"] {
+        for address in ["10.2.0.1", "203.0.113.9", "10.1.0.1, 203.0.113.9", "10.1.0.1, nonsense"] {
+            assert_eq!(ask(&near, function, PASSWORD, address), refused, "{function} from {address}");
+        }
+        for address in ["10.1.0.1", "203.0.113.9, 10.1.2.3", "2001:db8::7", "::ffff:10.1.0.1"] {
+            assert_ne!(ask(&near, function, PASSWORD, address), refused, "{function} from {address}");
+            assert_eq!(ask(&near, function, "wrong", address), "ENTRY-REFUSED", "{function} from {address}");
+        }
+        assert_ne!(ask(&far, function, PASSWORD, "203.0.113.9"), refused, "nobody is excluded by default");
+    }
+    // A user's browser comes from anywhere.
+    assert_eq!(ask(&near, "", PASSWORD, "203.0.113.9"), "303");
+}
+
+#[test]
 fn no_parameter_of_a_call_becomes_markup_or_a_header() {
     let p = Punchout::start(|plan| (plan.entry.rate, plan.entry.buyer_rate) = (10_000, 10_000));
     let names = [

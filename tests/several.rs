@@ -40,9 +40,8 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(redis: Redis) -> Self {
         let demo = demo::start().unwrap();
-        let redis = Redis::start();
         let toml = demo::proxy_toml(demo.shop_addr, demo.procurement_addr) + "\n" + &redis.toml();
         let front = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = front.local_addr().unwrap();
@@ -141,7 +140,7 @@ fn browse(test: impl Future<Output = ()>) {
 #[test]
 #[ignore = "needs redis-server: tests/run store"]
 fn a_session_goes_from_one_sidecar_to_the_other_and_outlives_one_and_the_store() {
-    let mut world = World::new();
+    let mut world = World::new(Redis::with_tls());
     let (first, second) = (world.sidecar(), world.sidecar());
     let mut browser = Browser::default();
     world.lead_to(&first);
@@ -176,7 +175,7 @@ fn a_session_goes_from_one_sidecar_to_the_other_and_outlives_one_and_the_store()
 #[test]
 #[ignore = "needs redis-server: tests/run store"]
 fn a_session_without_cookies_goes_from_one_sidecar_to_the_other() {
-    let world = World::new();
+    let world = World::new(Redis::start());
     let (first, second) = (world.sidecar(), world.sidecar());
     let mut browser = Browser::without_cookies();
     world.lead_to(&first);
@@ -214,7 +213,7 @@ fn a_session_without_cookies_goes_from_one_sidecar_to_the_other() {
 #[test]
 #[ignore = "needs redis-server: tests/run store"]
 fn while_the_store_is_lost_visitors_notice_nothing_and_sessions_go_on() {
-    let mut world = World::new();
+    let mut world = World::new(Redis::start());
     let (first, second) = (world.sidecar(), world.sidecar());
     let mut browser = Browser::default();
     world.lead_to(&first);

@@ -295,6 +295,25 @@ fn redis_conforms() {
 
 #[test]
 #[ignore = "needs redis-server: tests/run store"]
+fn redis_conforms_over_tls_and_no_other_server_is_spoken_to() {
+    let redis = Redis::with_tls();
+    let place = redis.place();
+    run(async { conforms(&open_to_all(&place), &open_to_all(&place)).await });
+    let strangers = StoreAddress { ca: Some(redis::certificate("other.pem")), ..place.clone() };
+    let in_clear = StoreAddress { url: place.url.replace("rediss:", "redis:"), ca: None, ..place.clone() };
+    // Signed by nobody the machine knows.
+    let unknown = StoreAddress { ca: None, ..place.clone() };
+    let misnamed = StoreAddress { url: place.url.replace("localhost", "127.0.0.2"), ..place };
+    for wrong in [strangers, in_clear, unknown, misnamed] {
+        run(async {
+            let asked = open_to_all(&wrong).lease(&["x".to_owned()], SessionId::random(), PATIENCE).await;
+            assert!(asked.is_err(), "{wrong:?}");
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server: tests/run store"]
 fn who_reads_redis_has_nothing() {
     let redis = Redis::start();
     let place = redis.place();

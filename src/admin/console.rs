@@ -8,6 +8,8 @@ use super::answer::{Answer, html};
 use super::simulator;
 use crate::config::Plan;
 use crate::observe::drift::{Course, MINUTES};
+use crate::observe::hooks::UnknownHook;
+use crate::protocol::oci::HookRule;
 use crate::protocol::oci::form::escaped;
 use crate::session::store::{Count, Lost};
 
@@ -27,6 +29,7 @@ pub(super) async fn page(inside: &Inside, tcp: bool) -> Answer {
     let count = inside.sessions.count().await;
     sessions(inside, count, &mut main);
     returns(inside, &mut main);
+    unknown_hooks(&plan, inside, &mut main);
     rules(&inside.watch.drift.courses(), &mut main);
     if tcp {
         simulator::form(&plan, &mut main);
@@ -112,6 +115,28 @@ fn returns(inside: &Inside, main: &mut String) {
         }
         main.push_str("</details>\n");
     }
+}
+
+/// What came where hooks are learned and is not listed yet; nothing where there is none.
+fn unknown_hooks(plan: &Plan, inside: &Inside, main: &mut String) {
+    let listed = |one: &UnknownHook| {
+        let (buyer, rule) = (plan.buyers.named(&one.buyer), HookRule::parse(&one.rule).ok());
+        buyer.is_some_and(|buyer| rule.is_some_and(|rule| buyer.hooks.contains(&rule)))
+    };
+    let unknown: Vec<_> = inside.watch.unknown_hooks.all().into_iter().filter(|one| !listed(one)).collect();
+    if unknown.is_empty() {
+        return;
+    }
+    main.push_str(
+        "<h2 id=\"hooks\">Hooks that are not listed</h2>\n<p>They came with the right password and were refused. ",
+    );
+    main.push_str("Ask the buyer whether they are its own before you list them.</p>\n");
+    let row = |one: UnknownHook| {
+        let last = humantime::format_rfc3339_seconds(one.last).to_string();
+        vec![one.buyer, format!("hooks = [{:?}]", one.rule), one.calls.to_string(), last]
+    };
+    let rows: Vec<_> = unknown.into_iter().map(row).collect();
+    table(main, "Since the start", &["Buyer", "For proxy.toml", "Calls", "Last"], &rows);
 }
 
 fn rules(courses: &[Course], main: &mut String) {

@@ -246,12 +246,7 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
     if connections == 0 {
         notes.fault("limits.connections", "is 0: nobody could connect");
     }
-    let mut trusted_proxies = Vec::new();
-    for (n, text) in file.trusted_proxies.iter().enumerate() {
-        let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        let told = |_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\"");
-        trusted_proxies.extend(notes.take(&format!("trusted_proxies[{n}]"), net.map_err(told)));
-    }
+    let trusted_proxies = networks(&file.trusted_proxies, "trusted_proxies", notes);
     for (key, none) in [
         ("limits.connections_per_address", limits.connections_per_address == Some(0)),
         ("limits.http2_streams", limits.http2_streams == Some(0)),
@@ -278,6 +273,17 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
         drain: or(limits.drain_time, usual.drain),
         trusted_proxies,
     }
+}
+
+/// Addresses and networks; an address is a network of one.
+fn networks(texts: &[String], key: &str, notes: &mut Notes<'_>) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for (n, text) in texts.iter().enumerate() {
+        let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let told = |_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\"");
+        networks.extend(notes.take(&format!("{key}[{n}]"), net.map_err(told)));
+    }
+    networks
 }
 
 fn pool(file: &File, notes: &mut Notes<'_>) -> PoolLimits {

@@ -6,6 +6,13 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
 
+/// A hash of random bytes that were thrown away, at the cost that [`hash`] uses.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$qBYIDvY9wS8VdSbfcxOhuA$O7cjwGkGIPZP1AGvRWGnfIbL6aPRZ5dSzEKFCpFVVzI";
+
+/// How a password is compared with a hash: the work that takes its time. A test counts it.
+type Look<'l> = dyn Fn(&str, &[u8]) -> bool + 'l;
+
 /// What a catalog call's PASSWORD is compared with.
 #[derive(Clone)]
 pub enum Password {
@@ -35,29 +42,39 @@ impl Password {
 
     /// Whether `given` is the password. A hash takes tens of milliseconds of CPU on purpose: ask off the workers.
     pub fn is(&self, given: &[u8]) -> bool {
+        self.is_by(&argon2, given)
+    }
+
+    fn is_by(&self, look: &Look<'_>, given: &[u8]) -> bool {
         match self {
             Password::Clear(password) => password.ct_eq(given).into(),
-            Password::Hash(hash) => {
-                PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(given, &hash).is_ok())
-            }
+            Password::Hash(hash) => look(hash, given),
         }
     }
 
     /// As [`Password::is`], but a wrong one takes a hash's time also where the password is kept in clear, as an unknown
     /// buyer does: how long an answer takes must not tell which names exist.
-    pub fn is_slowly(&self, given: &[u8]) -> bool {
-        let right = self.is(given);
+    fn is_slowly(&self, look: &Look<'_>, given: &[u8]) -> bool {
+        let right = self.is_by(look, given);
         if !right && matches!(self, Password::Clear(_)) {
-            Password::nobody().is(given);
+            Password::nobody().is_by(look, given);
         }
         right
     }
 
+    /// Whether a look at it takes as long as one at [`Password::nobody`].
+    pub fn costs_as_nobodys(&self) -> bool {
+        let costs = |hash: &str| {
+            hash.rsplit_once('$').and_then(|(rest, _)| rest.rsplit_once('$')).map(|(costs, _)| costs.to_owned())
+        };
+        match self {
+            Password::Clear(_) => true,
+            Password::Hash(hash) => costs(hash) == costs(NOBODY),
+        }
+    }
+
     /// What to ask where there is no such buyer, so that the answer takes as long as for a wrong password.
     pub fn nobody() -> Self {
-        // A hash of random bytes that were thrown away, at the cost that `hash` uses.
-        const NOBODY: &str =
-            "$argon2id$v=19$m=19456,t=2,p=1$qBYIDvY9wS8VdSbfcxOhuA$O7cjwGkGIPZP1AGvRWGnfIbL6aPRZ5dSzEKFCpFVVzI";
         Password::Hash(NOBODY.to_owned())
     }
 }
@@ -88,10 +105,14 @@ impl Passwords {
     /// Whether `given` is one of them. What is wrong takes the time of `looks` hashes, the same for every name: one that
     /// took two would be the name of a buyer who is just changing its password. Ask off the workers.
     pub fn hold(&self, given: &[u8], looks: usize) -> bool {
-        let right = std::iter::once(&self.current).chain(&self.next).any(|password| password.is_slowly(given));
+        self.hold_by(&argon2, given, looks)
+    }
+
+    fn hold_by(&self, look: &Look<'_>, given: &[u8], looks: usize) -> bool {
+        let right = std::iter::once(&self.current).chain(&self.next).any(|password| password.is_slowly(look, given));
         if !right {
             for _ in self.count()..looks {
-                Password::nobody().is(given);
+                Password::nobody().is_by(look, given);
             }
         }
         right
@@ -102,6 +123,10 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(***)")
     }
+}
+
+fn argon2(hash: &str, given: &[u8]) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(given, &hash).is_ok())
 }
 
 /// The argon2id hash of `password` in PHC form, with a fresh salt and the costs OWASP asks for (19 MiB, 2 passes).
@@ -146,6 +171,43 @@ mod tests {
         assert!(both.hold(b"old", 2) && both.hold(b"new", 2) && !both.hold(b"other", 2));
         assert!(!Passwords::new(old, None).hold(b"new", 2));
         assert!(!Passwords::nobody().hold(b"", 2));
+    }
+
+    #[test]
+    fn an_unknown_name_is_as_much_work_as_a_wrong_password() {
+        use std::cell::Cell;
+        let hashed = || Password::Hash(hash("right"));
+        let clear = || Password::Clear((*b"right").into());
+        let buyers = [
+            Passwords::nobody(),
+            Passwords::new(hashed(), None),
+            Passwords::new(clear(), None),
+            Passwords::new(hashed(), Some(hashed())),
+            Passwords::new(clear(), Some(hashed())),
+            Passwords::new(hashed(), Some(clear())),
+            Passwords::new(clear(), Some(clear())),
+        ];
+        let looks = buyers.iter().map(Passwords::count).max().unwrap();
+        for passwords in &buyers {
+            for given in ["wrong", "", "righ", "right and more"] {
+                let work = Cell::new(0);
+                let count = |hash: &str, given: &[u8]| {
+                    work.set(work.get() + 1);
+                    assert!(Password::Hash(hash.to_owned()).costs_as_nobodys());
+                    argon2(hash, given)
+                };
+                assert!(!passwords.hold_by(&count, given.as_bytes(), looks));
+                assert_eq!(work.get(), looks, "{passwords:?}, {given:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hash_of_other_costs_is_told_from_ours() {
+        let costs = |hash: &str| Password::parse(hash).unwrap().costs_as_nobodys();
+        assert!(costs(&hash("x")));
+        assert!(!costs(&hash("x").replace("m=19456", "m=65536")));
+        assert!(!costs(&hash("x").replace("$argon2id$", "$argon2i$")));
     }
 
     #[test]

@@ -108,6 +108,8 @@ pub struct ShopFile {
     pub seal_cookies: Vec<String>,
     /// Cookies of an earlier stay that a session does not take away; `*` stands for anything.
     pub keep_cookies: Option<Vec<String>>,
+    /// Whether the shop's own script draws its pages again in the browser.
+    pub hydrated: Option<bool>,
     /// How a person signs in.
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
@@ -477,6 +479,10 @@ pub struct BuyerFile {
     pub next_password_env: Option<String>,
     /// Where its carts may go.
     pub hooks: Vec<String>,
+    /// Whether hooks that are not listed are written down, to be listed; they are refused all the same.
+    pub learn_hooks: Option<bool>,
+    /// Addresses or networks from which its server may call functions; anywhere by default.
+    pub functions_from: Vec<String>,
     /// Its logins at the shop: a list of which each session gets one to itself, or a table with a strategy.
     pub accounts: AccountsFile,
     /// What its procurement system is called on the bar; the buyer's name by default.

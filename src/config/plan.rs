@@ -4,12 +4,13 @@
 //! acts on it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use lol_html::Selector;
 
 use super::credentials::Passwords;
@@ -25,6 +26,7 @@ use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Target};
 use crate::rewrite::controls::Controls;
+use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
 use crate::secret::Secret;
 use crate::shop::{Account, Emptying, SignIn, Template};
@@ -145,6 +147,8 @@ pub struct Shop {
     pub keep_cookies: Vec<String>,
     /// What is left out of a session's pages.
     pub hide: Vec<Selector>,
+    /// What a script in a session's pages must know, where the shop's own draws them again in the browser.
+    pub hydrated: Option<Hydrated>,
     /// How a person signs in; there is none only where all buyers are guests.
     pub sign_in: Option<SignIn>,
     /// The cart page's address.
@@ -234,6 +238,10 @@ pub struct Buyer {
     pub passwords: Passwords,
     /// Where its carts may go.
     pub hooks: Vec<HookRule>,
+    /// Hooks that are not listed are written down, to be listed.
+    pub learn_hooks: bool,
+    /// Networks from which its server may call functions; empty: anywhere.
+    pub functions_from: Vec<IpNet>,
     /// Its logins at the shop.
     pub accounts: Accounts,
     /// A cart to its fields.
@@ -262,6 +270,12 @@ impl Buyer {
     /// Its calls carry the shop's own credentials.
     pub fn passes_through(&self) -> bool {
         matches!(self.accounts, Accounts::Passthrough)
+    }
+
+    /// Whether its server may call functions from `address`.
+    pub fn calls_functions_from(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.functions_from.is_empty() || self.functions_from.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Metrics {
     sessions_started: Counts<1>,
     sessions_ended: Counts<2>,
     entries_refused: Counts<1>,
+    hooks_unknown: Counts<1>,
     problems: Counts<1>,
     denied: Counter,
     carts: Counts<2>,
@@ -121,6 +122,7 @@ impl Metrics {
             sessions_started: Family::default(),
             sessions_ended: Family::default(),
             entries_refused: Family::default(),
+            hooks_unknown: Family::default(),
             problems: Family::default(),
             denied: Counter::default(),
             carts: Family::default(),
@@ -152,6 +154,9 @@ impl Metrics {
             "Catalog calls that began no session, by problem",
             self.entries_refused.clone(),
         );
+        let unknown =
+            "Addresses to return to that came with the right password and are not listed, where they are learned";
+        all.register("hooks_unknown", unknown, self.hooks_unknown.clone());
         all.register("problems", "Requests answered with a problem page, by problem", self.problems.clone());
         all.register("denied", "Requests that punchout sessions may not make", self.denied.clone());
         let carts = "Carts read, by buyer and what came of it: ready, refused";
@@ -207,6 +212,11 @@ impl Metrics {
     /// A catalog call began no session.
     pub fn refused(&self, kind: Kind) {
         self.entries_refused.get_or_create(&[("code", kind.code().to_owned())]).inc();
+    }
+
+    /// A call of that buyer, which learns its hooks, came with one that is not listed.
+    pub fn unknown_hook(&self, buyer: &str) {
+        self.hooks_unknown.get_or_create(&[("buyer", buyer.to_owned())]).inc();
     }
 
     /// A request got a problem page.

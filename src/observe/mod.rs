@@ -4,6 +4,7 @@
 //! stars.
 
 pub mod drift;
+pub mod hooks;
 pub mod metrics;
 pub mod returns;
 pub mod simulations;
@@ -18,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 pub use drift::Drift;
+pub use hooks::UnknownHooks;
 pub use metrics::Metrics;
 pub use returns::Returns;
 pub use simulations::Simulations;
@@ -33,6 +35,8 @@ pub struct Watch {
     pub returns: Returns,
     /// Rules that used to match.
     pub drift: Drift,
+    /// Hooks to be listed, where they are learned.
+    pub unknown_hooks: UnknownHooks,
     /// Punchouts made from the console.
     pub simulations: Simulations,
 }

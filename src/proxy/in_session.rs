@@ -255,7 +255,8 @@ fn bring_back(
         }
         Opened::Page(page) => page,
     };
-    let nonce = Nonce::random().ok().filter(|_| asked.submits(x));
+    let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
+    let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
@@ -323,17 +324,17 @@ fn changes<'p>(
     if buyer.bar && !asked.piece {
         end.push_str(&bar::bar(x, buyer, session, submits));
     }
+    let is_led_fresh = cart_page || shop.way == ReturnWay::Fresh;
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
-        url: if cart_page || shop.way == ReturnWay::Fresh {
-            x.at(&format!("{}return", plan.prefix))
-        } else {
-            x.at(&shop.cart_address)
-        },
-        target: (cart_page || shop.way == ReturnWay::Fresh).then(|| hand_over::target(buyer, session).to_string()),
+        url: if is_led_fresh { x.at(&format!("{}return", plan.prefix)) } else { x.at(&shop.cart_address) },
+        target: is_led_fresh.then(|| hand_over::target(buyer, session).to_string()),
         label: None,
     };
+    if let (Some(hydrated), Some(nonce), false) = (&shop.hydrated, &opening.script_nonce, asked.piece) {
+        end.push_str(&hydrated.element(&plan.prefix, nonce, &leave));
+    }
     let seen = Rc::new(Seen::default());
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
         let reader = Reader::new(&shop.cart);

@@ -29,7 +29,7 @@ use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
 use crate::punchout::{arrive, bar, enter, frame, hand_over, leave};
-use crate::rewrite::embed;
+use crate::rewrite::{embed, hydrated};
 use crate::session::{Ended, Session, Stage, address, cookie};
 use route::{Claim, OwnPage, Route, route};
 
@@ -126,6 +126,7 @@ async fn by_route(
         }
         (Route::Own(OwnPage::Style), _) => Ok(own(pages::file("text/css; charset=utf-8", bar::STYLE))),
         (Route::Own(OwnPage::Script), _) => Ok(own(pages::file("text/javascript; charset=utf-8", bar::SCRIPT))),
+        (Route::Own(OwnPage::Hydrated), _) => Ok(own(pages::file("text/javascript; charset=utf-8", hydrated::SCRIPT))),
         (Route::Own(OwnPage::Wait), _) => enter::again(x, &head).await.map(own),
         (Route::Own(_), _) => Err(Problem::new(Kind::NoSuchPage, format!("{} is no page of ours", head.uri.path()))),
         (Route::Over | Route::Shop, _) => Ok(over(x, who, &head.headers).await),

@@ -37,6 +37,8 @@ pub enum OwnPage {
     Style,
     /// A cart page's script.
     Script,
+    /// The script of pages that the shop draws again in the browser.
+    Hydrated,
     /// Asks again for an account.
     Wait,
     /// There is no such page.
@@ -69,6 +71,7 @@ pub fn route(plan: &Plan, head: &request::Parts, claim: Claim) -> Route {
             "return" | "cancel" | "sent" => Route::Over,
             "bar.css" => Route::Own(OwnPage::Style),
             "script.js" => Route::Own(OwnPage::Script),
+            "hydrated.js" => Route::Own(OwnPage::Hydrated),
             "wait" => Route::Own(OwnPage::Wait),
             _ => Route::Own(OwnPage::Unknown),
         };
@@ -127,6 +130,7 @@ mod tests {
             ("GET", "/_punchout/begin?ticket=x", Claim::None, Route::Own(OwnPage::Begin)),
             ("GET", "/_punchout/begin?ticket=x", Claim::Over, Route::Own(OwnPage::Begin)),
             ("GET", "/_punchout/bar.css", Claim::None, Route::Own(OwnPage::Style)),
+            ("GET", "/_punchout/hydrated.js", Claim::Over, Route::Own(OwnPage::Hydrated)),
             ("GET", "/_punchout/wait?ticket=x", Claim::None, Route::Own(OwnPage::Wait)),
             ("GET", "/_punchout/x", Claim::None, Route::Own(OwnPage::Unknown)),
             ("GET", "/_punchoutx", Claim::None, Route::Visitor),

@@ -34,7 +34,7 @@ pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> Str
         )
     };
     format!(
-        "<link rel=\"stylesheet\" href=\"{prefix}bar.css\"/>\n<div id=\"punchout-bar-room\"></div>\n\
+        "<link id=\"punchout-bar-style\" rel=\"stylesheet\" href=\"{prefix}bar.css\"/>\n<div id=\"punchout-bar-room\"></div>\n\
          <div id=\"punchout-bar\" lang=\"{}\" role=\"region\" aria-label=\"{}\">{back}\
          <form method=\"post\" action=\"{own}cancel\" target=\"{target}\"><button type=\"submit\" class=\"leave\">{leave}\
          </button></form></div>\n",

@@ -3,6 +3,7 @@
 //! Nothing of the call reaches the shop or a log: the browser goes on to a clean address, and what is kept of the call is
 //! kept here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
@@ -48,7 +49,7 @@ pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<P
         x.metrics().refused(Kind::EntryTooMany);
         too_many(wait, "failed calls from there")
     })?;
-    let page = let_in(x, head, body).await.inspect_err(|problem| x.metrics().refused(problem.kind));
+    let page = let_in(x, head, body, address).await.inspect_err(|problem| x.metrics().refused(problem.kind));
     // Many users of one company come from one address; only a call that fails by its caller's fault costs a turn.
     if page.as_ref().err().is_none_or(|problem| problem.kind.side() != Side::Client) {
         turn.give_back();
@@ -56,9 +57,10 @@ pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<P
     page
 }
 
-async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Page, Problem> {
+async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8], address: IpAddr) -> Result<Page, Problem> {
     let call = read(x, head, body)?;
     let buyer = identify(x, &call).await?;
+    may_ask(&buyer, &call.function, address)?;
     let hook = admit(x, &buyer, &call)?;
     let caller = Caller { buyer, hook, call };
     match begin(x, head, caller).await? {
@@ -136,16 +138,27 @@ fn too_many(TooMany(wait): TooMany, of_what: &str) -> Problem {
 fn read(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Entry, Problem> {
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let body = content_type.filter(|_| !body.is_empty()).map(|content_type| (content_type, body));
-    let call = Entry::parse(head.uri.query().map(str::as_bytes), body, &x.plan().entry.names).map_err(|error| {
+    Entry::parse(head.uri.query().map(str::as_bytes), body, &x.plan().entry.names).map_err(|error| {
         let kind = match error {
             EntryError::TooLarge(_) | EntryError::TooManyParameters => Kind::BodyTooLarge,
             _ => Kind::EntryIncomplete,
         };
         Problem::new(kind, error.to_string())
-    })?;
-    match call.function {
-        Function::Shop => Ok(call),
-        ref other => Err(Problem::new(
+    })
+}
+
+/// Whether a buyer whose password was right may ask for that function from that address. The list of addresses narrows
+/// what the password allows; it never stands in for it.
+fn may_ask(buyer: &Buyer, function: &Function, address: IpAddr) -> Result<(), Problem> {
+    if function.is_servers() && !buyer.calls_functions_from(address) {
+        let (function, buyer) = (function.as_str(), &buyer.name);
+        let detail =
+            format!("FUNCTION={function} of buyer `{buyer}` from {address}, which its `functions_from` does not name");
+        return Err(Problem::new(Kind::FunctionAddress, detail));
+    }
+    match function {
+        Function::Shop => Ok(()),
+        other => Err(Problem::new(
             Kind::FunctionUnsupported,
             format!("FUNCTION={} is not configured; only ordinary shopping is", other.as_str()),
         )),
@@ -162,6 +175,7 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     {
         return Ok(buyer.clone());
     }
+    // One way for both: who is unknown has nobody's password, which is as much work.
     let expected = buyer.as_ref().map_or_else(Passwords::nobody, |buyer| buyer.passwords.clone());
     let looks = x.plan().buyers.looks();
     let given = call.password.clone();
@@ -183,8 +197,29 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
 fn admit(x: &Exchange, buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
     // An ordinary call has a HOOK_URL: Entry::parse sees to it.
     let hook = Hook::parse(call.hook.as_deref().unwrap_or_default());
+    if buyer.learn_hooks
+        && let Ok(hook) = &hook
+    {
+        learn(x, buyer, hook, "HOOK_URL");
+        if let Some(Ok(cancel)) = call.cancel.as_deref().map(Hook::parse) {
+            learn(x, buyer, &cancel, "OCICANCEL");
+        }
+    }
     hook.and_then(|hook| is_allowed(x, buyer, &hook).map(|()| hook))
         .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))
+}
+
+/// Tells ops what to list for an address that is not listed yet. It is refused all the same: that the right password came
+/// with it does not make it the buyer's, for the call passes through its user's browser.
+fn learn(x: &Exchange, buyer: &Buyer, hook: &Hook, parameter: &'static str) {
+    let Err(refusal) = is_allowed(x, buyer, hook) else { return };
+    let (reference, buyer, rule) = (x.reference(), &buyer.name, hook.rule(refusal));
+    x.metrics().unknown_hook(buyer);
+    x.shop().watch.unknown_hooks.came(buyer, &rule);
+    tracing::warn!(
+        %reference, buyer, rule, %hook,
+        "{parameter} is not listed, and is refused; if it is the buyer's, add {rule:?} to its `hooks` in proxy.toml"
+    );
 }
 
 /// By the buyer's list, or because the hook is the console's own and was made for this buyer.

@@ -39,26 +39,30 @@ pub fn open_directive<'p, S: AsRef<str>>(policies: &'p str, directive: &str, sou
     })
 }
 
-/// `policies` with inline scripts that carry `nonce` (without `'nonce-'`) permitted.
+/// `policies` with our own scripts permitted: those that carry `nonce` (without `'nonce-'`).
 ///
-/// Where `'unsafe-inline'` is in force nothing changes: a nonce would switch it off, and the shop's own scripts with it.
+/// Where `'unsafe-inline'` is in force a nonce would switch it off, and the shop's own scripts with it. There `'self'` lets
+/// our files in, and gives away nothing that inline scripts do not have already.
 pub fn allow_script<'p>(policies: &'p str, nonce: &str) -> Cow<'p, str> {
-    let source = format!("'nonce-{nonce}'");
+    let nonce = format!("'nonce-{nonce}'");
     each_policy(policies, |policy| {
         let (name, value) = ["script-src-elem", "script-src", "default-src"]
             .iter()
             .find_map(|wanted| directives(policy).find(|(name, _)| name.eq_ignore_ascii_case(wanted)))?;
         let inline = value.split_ascii_whitespace().any(|source| source.eq_ignore_ascii_case("'unsafe-inline'"));
-        if inline && !value.split_ascii_whitespace().any(switches_inline_off) {
+        let inline = inline && !value.split_ascii_whitespace().any(switches_inline_off);
+        let source = if inline { "'self'" } else { nonce.as_str() };
+        if inline && value.split_ascii_whitespace().any(|source| source == "*" || source.eq_ignore_ascii_case("'self'"))
+        {
             return None;
         }
         if name.eq_ignore_ascii_case("default-src") {
             // the nonce belongs to scripts alone, so scripts get a directive of their own
-            let sources = kept_sources(value).chain([source.as_str()]).collect::<Vec<_>>().join(" ");
+            let sources = kept_sources(value).chain([source]).collect::<Vec<_>>().join(" ");
             let policy = policy.trim_end().trim_end_matches(';');
             return Some(format!("{policy}; script-src {sources}"));
         }
-        with_sources(policy, (name, value), [source.as_str()].into_iter())
+        with_sources(policy, (name, value), [source].into_iter())
     })
 }
 
@@ -169,7 +173,13 @@ mod tests {
 
     #[test]
     fn a_nonce_does_not_switch_unsafe_inline_off() {
-        assert_eq!(allow_script("script-src 'unsafe-inline'", "abc"), "script-src 'unsafe-inline'");
+        for policy in ["script-src 'unsafe-inline' 'self'", "default-src * 'unsafe-inline'"] {
+            assert!(matches!(allow_script(policy, "abc"), Cow::Borrowed(_)), "{policy}");
+        }
+        assert_eq!(
+            allow_script("script-src 'unsafe-inline' https://cdn.example", "abc"),
+            "script-src 'unsafe-inline' https://cdn.example 'self'"
+        );
         assert_eq!(
             allow_script("script-src 'unsafe-inline' 'nonce-x'", "abc"),
             "script-src 'unsafe-inline' 'nonce-x' 'nonce-abc'"

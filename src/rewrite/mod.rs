@@ -18,6 +18,7 @@ pub mod coding;
 pub mod controls;
 pub mod csp;
 pub mod embed;
+pub mod hydrated;
 pub mod own_name;
 pub mod page;
 pub mod response_headers;

@@ -210,6 +210,7 @@ cookies = "{cookies}"
     def test_without_our_editing_the_shop_does_not_show_in_the_frame(self):
         """Else the test before it would prove nothing."""
         browser = self.start("window", self.BLOCKED)
+        browser.find("#stranger, #to-cart")
         address = f"https://{BUYER}:{servers()[1]}"
         browser.open(f"{address}/frame")
         browser.find("#go").click()

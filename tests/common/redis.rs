@@ -4,7 +4,7 @@
 #![allow(unreachable_pub, reason = "shared by test files, exported by none")]
 
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,15 @@ use punchout_proxy::secret::Secret;
 
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
 const PASSWORD: &str = "redis-passord";
+
+fn pairs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls")
+}
+
+/// One of the certificates that tests have, in PEM.
+pub fn certificate(name: &str) -> Vec<u8> {
+    std::fs::read(pairs().join(name)).unwrap()
+}
 
 pub struct Redis {
     server: Option<Child>,
@@ -31,11 +40,19 @@ impl Redis {
         Redis::with(&[])
     }
 
-    pub fn with(more: &[&str]) -> Self {
+    /// One that speaks TLS alone, with the certificate of `localhost`.
+    pub fn with_tls() -> Self {
+        let of = |name: &str| pairs().join(name).to_str().unwrap().to_owned();
+        let (certificate, key) = (of("shop.pem"), of("shop.key"));
+        let more = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+        Redis::with(&more)
+    }
+
+    fn with(more: &[&str]) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("punchout-redis-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let more = more.iter().map(|word| word.replace("FOLDER", folder.to_str().unwrap())).collect();
+        let more = more.iter().map(|word| (*word).to_owned()).collect();
         let mut redis = Redis { server: None, port, folder, more };
         redis.up();
         redis
@@ -46,7 +63,7 @@ impl Redis {
         assert!(self.server.is_none());
         let port = self.port.to_string();
         let server = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--bind", "127.0.0.1", "127.0.0.2", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
             .args(["--requirepass", PASSWORD, "--dir", self.folder.to_str().unwrap()])
             .args(if self.more.is_empty() { vec!["--port", &port] } else { vec!["--port", "0", "--tls-port", &port] })
             .args(&self.more)
@@ -80,7 +97,7 @@ impl Redis {
             url: format!("{scheme}://localhost:{}/0", self.port),
             password: Some(Secret::new(PASSWORD)),
             key: Secret::new(KEY),
-            ca: None,
+            ca: (!self.more.is_empty()).then(|| certificate("ca.pem")),
         }
     }
 
@@ -89,8 +106,10 @@ impl Redis {
         let (password, key) = (self.folder.join("password"), self.folder.join("key"));
         std::fs::write(&password, PASSWORD).unwrap();
         std::fs::write(&key, format!("{KEY}\n")).unwrap();
-        let url = self.place().url;
-        format!("[session]\nstore = {url:?}\nstore_password_file = {password:?}\nstore_key_file = {key:?}\n")
+        let place = self.place();
+        let ca = place.ca.map(|_| format!("store_ca_file = {:?}\n", pairs().join("ca.pem"))).unwrap_or_default();
+        let url = place.url;
+        format!("[session]\nstore = {url:?}\nstore_password_file = {password:?}\nstore_key_file = {key:?}\n{ca}")
     }
 
     /// All that it has written down.

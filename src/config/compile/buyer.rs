@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Notes, accounts, no_twins, secret};
+use super::{Notes, accounts, networks, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::{Password, Passwords};
 use crate::config::file::{BuyerFile, Embed, File};
@@ -35,6 +35,7 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let name = notes.need(&format!("{key}.name"), buyer.name.as_ref(), "what logs call this buyer").map(str::to_owned);
     let passwords = passwords(buyer, key, notes);
     let hooks = hooks(buyer, key, notes);
+    let functions_from = networks(&buyer.functions_from, &format!("{key}.functions_from"), notes);
     let accounts = accounts::accounts(buyer, &format!("{key}.accounts"), notes);
     let mapping = mapping(buyer, key, file, notes);
     let units = units(buyer, file);
@@ -52,6 +53,8 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
         username,
         passwords,
         hooks,
+        learn_hooks: buyer.learn_hooks.unwrap_or(false),
+        functions_from,
         accounts,
         mapping,
         units,
@@ -116,7 +119,10 @@ fn password(given: &Given<'_>, key: &str, notes: &mut Notes<'_>) -> Option<Passw
     if let Some(hash) = given.hash {
         let key = format!("{key}_hash");
         return match notes.take(&key, Password::parse(hash))? {
-            hash @ Password::Hash(_) => Some(hash),
+            hash @ Password::Hash(_) => {
+                costs(&hash, &key, notes);
+                Some(hash)
+            }
             Password::Clear(_) => {
                 notes.fault(key, "is not a hash: `punchout-proxy hash-password` makes one");
                 None
@@ -128,11 +134,29 @@ fn password(given: &Given<'_>, key: &str, notes: &mut Notes<'_>) -> Option<Passw
         notes.fault(key, "is empty: anybody could punch out as this buyer");
         return None;
     }
-    notes.take(&key, Password::parse(&secret))
+    let password = notes.take(&key, Password::parse(&secret))?;
+    costs(&password, &key, notes);
+    Some(password)
+}
+
+/// A wrong password takes as long as an unknown name where the hash costs what ours do.
+fn costs(password: &Password, key: &str, notes: &mut Notes<'_>) {
+    if !password.costs_as_nobodys() {
+        let message = "is a hash with other costs than `punchout-proxy hash-password` gives it: how long the answer to a \
+                       wrong password takes then tells that there is such a buyer";
+        notes.warn(key, message);
+    }
 }
 
 fn hooks(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Vec<HookRule> {
-    if buyer.hooks.is_empty() {
+    let learned = buyer.learn_hooks == Some(true);
+    if learned && accounts::passes_through(buyer) {
+        notes.fault(
+            format!("{key}.learn_hooks"),
+            "cannot be with `passthrough`: by its hook alone is told whose such a call is",
+        );
+    }
+    if buyer.hooks.is_empty() && !learned {
         notes.fault(format!("{key}.hooks"), "is missing: where its carts may go, such as [\"https://*.acme.example\"]");
     }
     let mut rules = Vec::new();

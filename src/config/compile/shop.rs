@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use lol_html::Selector;
 
 use super::{Notes, accounts, policy, size, time};
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
@@ -11,6 +10,7 @@ use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
 use crate::location::Location;
 use crate::rewrite::controls::{self, Controls};
+use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
 use crate::shop::{Emptying, SignIn};
 
@@ -28,9 +28,13 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     let cart = rules(&source.cart, notes);
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
-    let way = way(&source.cart, notes);
+    let is_hydrated = source.hydrated.unwrap_or(false);
+    let way = way(&source.cart, is_hydrated, notes);
     let policy = policy(&source.deny, notes);
-    let hide = hide(&source.hide, notes);
+    let hidden = hidden(&source.hide, notes);
+    let controls: Vec<&str> = source.cart.checkout.iter().collect();
+    let hydrated = is_hydrated.then(|| Hydrated::new(&controls, &hidden));
+    let hide = hidden.iter().filter_map(|selector| controls::compile(selector).ok()).collect();
     if policy.denials.is_empty() {
         notes.fault(
             "shop.deny",
@@ -45,6 +49,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         seal_cookies: source.seal_cookies.clone(),
         keep_cookies: source.keep_cookies.clone().unwrap_or_else(|| KEPT.map(str::to_owned).to_vec()),
         hide,
+        hydrated,
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
@@ -58,10 +63,16 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     })
 }
 
-fn hide(file: &HideFile, notes: &mut Notes<'_>) -> Vec<Selector> {
-    let mut hide = Vec::new();
+/// Selectors of what buyers are not to see, each of which compiles.
+fn hidden(file: &HideFile, notes: &mut Notes<'_>) -> Vec<String> {
+    let mut hidden = Vec::new();
+    let mut add = |key: &str, text: String, notes: &mut Notes<'_>| {
+        if notes.take(key, controls::compile(&text)).is_some() {
+            hidden.push(text);
+        }
+    };
     for (n, text) in file.elements.iter().enumerate() {
-        hide.extend(notes.take(&format!("shop.hide.elements[{n}]"), controls::compile(text)));
+        add(&format!("shop.hide.elements[{n}]"), text.clone(), notes);
     }
     for (n, host) in file.hosts.iter().enumerate() {
         let key = format!("shop.hide.hosts[{n}]");
@@ -77,9 +88,9 @@ fn hide(file: &HideFile, notes: &mut Notes<'_>) -> Vec<Selector> {
             .iter()
             .flat_map(|tag| [format!("{tag}*='{before}{name}/' i]"), format!("{tag}$='{before}{name}' i]")])
             .collect();
-        hide.extend(notes.take(&key, controls::compile(&selectors.join(", "))));
+        add(&key, selectors.join(", "), notes);
     }
-    hide
+    hidden
 }
 
 /// What the shop calls itself. Its scheme, where it is not written: `https` where it is spoken to so, else visitors'.
@@ -182,8 +193,9 @@ fn cart_address(pages: &[Location], notes: &mut Notes<'_>) -> Option<String> {
     }
 }
 
-/// A cart that is not on its page cannot be read while the page streams past.
-fn way(cart: &CartFile, notes: &mut Notes<'_>) -> ReturnWay {
+/// A cart that is not on its page cannot be read while the page streams past, and one that scripts change without asking for
+/// the page again may be another by then.
+fn way(cart: &CartFile, is_hydrated: bool, notes: &mut Notes<'_>) -> ReturnWay {
     let is_elsewhere = cart.source == Some(CartSource::Json);
     if is_elsewhere && cart.r#return == Some(ReturnWay::Page) {
         notes.fault(
@@ -191,7 +203,13 @@ fn way(cart: &CartFile, notes: &mut Notes<'_>) -> ReturnWay {
             "`page` needs the cart on its page: with source = \"json\" write \"fresh\", or leave it out",
         );
     }
-    cart.r#return.unwrap_or(if is_elsewhere { ReturnWay::Fresh } else { ReturnWay::Page })
+    if is_hydrated && cart.r#return == Some(ReturnWay::Page) {
+        notes.fault(
+            "shop.cart.return",
+            "`page` would send the cart as it was when the page was asked for: with hydrated = true write \"fresh\", or leave it out",
+        );
+    }
+    cart.r#return.unwrap_or(if is_elsewhere || is_hydrated { ReturnWay::Fresh } else { ReturnWay::Page })
 }
 
 fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {

@@ -78,6 +78,16 @@ pub enum Function {
     Other(String),
 }
 
+impl Function {
+    /// Whether the buyer's server asks for it, and no user's browser.
+    pub fn is_servers(&self) -> bool {
+        match self {
+            Function::Validate | Function::BackgroundSearch | Function::DownloadJson | Function::QuantityCheck => true,
+            Function::Shop | Function::Detail | Function::Sourcing | Function::Other(_) => false,
+        }
+    }
+}
+
 /// Why a catalog call cannot be served. The texts name parameters, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {

@@ -151,6 +151,15 @@ impl Hook {
         Err(nearest)
     }
 
+    /// What would allow it, as it is written in a buyer's list: its origin, and its path too where `refusal` was about that
+    /// and a rule can hold it.
+    pub fn rule(&self, refusal: HookRefusal) -> String {
+        let Destination::Url(url) = &self.destination else { return "SAPEVENT:POST".to_owned() };
+        let origin = url.origin().ascii_serialization();
+        let below = format!("{origin}{}", url.path());
+        if refusal == HookRefusal::PathNotListed && HookRule::parse(&below).is_ok() { below } else { origin }
+    }
+
     /// As it came, to be posted to exactly so. Holds session tokens: not for logs.
     pub fn text(&self) -> &str {
         &self.text

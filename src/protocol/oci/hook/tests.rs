@@ -38,6 +38,25 @@ fn allowed_hooks() {
 }
 
 #[test]
+fn a_hook_that_is_not_listed_tells_what_would_allow_it() {
+    for (hook, rule) in [
+        ("https://srm.new.example/sap?sap-sessionid=secret", "https://srm.new.example"),
+        ("HTTP://Srm.New.Example:8000/x", "http://srm.new.example:8000"),
+        ("https://bücher.new.example/", "https://xn--bcher-kva.new.example"),
+        ("https://[2001:db8::2]:8443/x", "https://[2001:db8::2]:8443"),
+        ("https://srm.other.example:8443/other/x?y", "https://srm.other.example:8443/other/x"),
+        ("https://srm.other.example:8443/a*b/", "https://srm.other.example:8443"),
+        ("https://srm.other.example:8443/sap/bc/%2fx", "https://srm.other.example:8443"),
+        ("SAPEVENT:POST", "SAPEVENT:POST"),
+    ] {
+        let refusal = judge(&RULES, hook).unwrap_err();
+        let told = Hook::parse(hook).unwrap().rule(refusal);
+        assert_eq!(told, rule, "{hook}");
+        assert_eq!(judge(&[&told], hook), Ok(()), "{hook}");
+    }
+}
+
+#[test]
 fn hostile_hooks() {
     use HookRefusal::*;
     for (hook, refusal) in [
