@@ -4,7 +4,7 @@
 //! `shop.example`, is asked under that name. Whatever it then says of itself is mapped to the name visitors know, and
 //! what their browsers say of where they come from is mapped back.
 //!
-//! Mapped are addresses that stand where a browser looks for one ([`addresses`](super::addresses)), and in header fields
+//! Mapped are addresses that stand where a browser looks for one ([`addresses`]), and in header fields
 //! besides ([`headers`]). Only their origin changes, the rest stays byte for byte, and another host's address is never
 //! touched. Out of reach is what a script puts together: addresses in scripts, JSON, style sheets and `data-*` attributes.
 
