@@ -32,7 +32,9 @@ use crate::pages::Nonce;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
-use crate::punchout::{bar, hand_over, hygiene};
+use crate::punchout::hand_over::{self, Following};
+use crate::punchout::record::Recorder;
+use crate::punchout::{self, bar, hygiene};
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::carrier::Carrier;
 use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
@@ -66,6 +68,18 @@ impl Asked {
     fn submits(&self, x: &Exchange) -> bool {
         self.cart && !self.piece && x.plan().shop.way == ReturnWay::Page
     }
+
+    /// Who writes down the cart page that this asks for, where somebody is to.
+    async fn recorder(&self, x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Option<Recorder> {
+        x.plan().record.as_ref()?;
+        let way = if session.report_only { "report-only" } else { "page" };
+        let is_read = self.cart && !self.piece && (self.submits(x) || session.report_only);
+        if !is_read {
+            return None;
+        }
+        let sent = punchout::jar_of(x, session, headers).await;
+        Recorder::begin(x.shop(), session, buyer, &sent, way, &self.path)
+    }
 }
 
 /// Serves a session's request.
@@ -92,6 +106,7 @@ pub async fn serve(
     let (head, body) = request.into_parts();
     let carrier = carried::carrier(x, &head);
     let carrier = carrier.as_ref();
+    let recorder = asked.recorder(x, session, buyer, &head.headers).await;
     let request = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
@@ -108,7 +123,7 @@ pub async fn serve(
     let connect = Some(answer.body().waited());
     x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
     keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
-    bring_back(x, session, buyer, &asked, carrier, answer)
+    bring_back(x, session, buyer, &asked, carrier, answer, recorder)
 }
 
 /// The shop's cookies leave sealed, or not at all.
@@ -239,11 +254,14 @@ fn bring_back(
     asked: &Asked,
     carrier: Option<&Rc<Carrier>>,
     mut answer: Response<upstream::Body>,
+    recorder: Option<Recorder>,
 ) -> Result<Response<Body>, Problem> {
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
-        Opened::Page(page) if session.report_only => return Ok(report(x, session, buyer, asked, carrier, page)),
+        Opened::Page(page) if session.report_only => {
+            return Ok(report(x, session, buyer, asked, carrier, page, recorder));
+        }
         Opened::Unknown(answer, error) if session.report_only => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
             return Ok(answer);
@@ -255,12 +273,14 @@ fn bring_back(
         }
         Opened::Page(page) => page,
     };
+    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    page.tap = tap;
     let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
     let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
-    let (changes, on_failure) = changes(x, session, buyer, asked, opening);
+    let (changes, on_failure) = changes(x, session, buyer, asked, opening, following);
     let settings = addresses(x, carrier, changes.settings());
     Ok(page.close(settings, on_failure, asked.coding, true))
 }
@@ -285,10 +305,11 @@ fn report(
     buyer: &Arc<Buyer>,
     asked: &Asked,
     carrier: Option<&Rc<Carrier>>,
-    page: OpenPage,
+    mut page: OpenPage,
+    recorder: Option<Recorder>,
 ) -> Response<Body> {
     if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
-        let (settings, on_failure) = report_only::look(x, session, buyer);
+        let (settings, on_failure) = report_only::look(x, session, buyer, &mut page, recorder);
         return page.close(addresses(x, carrier, settings), on_failure, asked.coding, true);
     }
     let nothing = |_: &Failure| String::new();
@@ -312,6 +333,7 @@ fn changes<'p>(
     buyer: &Arc<Buyer>,
     asked: &Asked,
     opening: Opening,
+    following: Option<Following>,
 ) -> (Page<'p>, OnFailure) {
     let plan = x.plan();
     let shop = &plan.shop;
@@ -351,7 +373,7 @@ fn changes<'p>(
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart) + &end
+            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart, following) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use lol_html::html_content::DocumentEnd;
 use lol_html::{DocumentContentHandlers, Selector, Settings};
 
+use super::rewritten::OpenPage;
 use crate::cart::read_html::Reader;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
-use crate::punchout::hand_over;
+use crate::punchout::hand_over::{self, Following};
+use crate::punchout::record::Recorder;
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::controls::Seen;
 use crate::session::Session;
@@ -25,8 +27,12 @@ pub(super) fn look(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
+    page: &mut OpenPage,
+    recorder: Option<Recorder>,
 ) -> (Settings<'static, 'static>, OnFailure) {
     let shop = x.shop().clone();
+    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    page.tap = tap;
     let reader = Reader::new(&shop.plan.shop.cart);
     let seen = Rc::new(Seen::default());
     let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
@@ -37,10 +43,10 @@ pub(super) fn look(
     }
     let (session, buyer, reference) = (session.clone(), buyer.clone(), session.reference);
     // A document ends once; the handler's type does not know.
-    let reader = Cell::new(Some(reader));
+    let reader = Cell::new(Some((reader, following)));
     let end = move |_: &mut DocumentEnd<'_>| {
-        if let Some(reader) = reader.take() {
-            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()));
+        if let Some((reader, following)) = reader.take() {
+            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()), following);
         }
         Ok(())
     };
