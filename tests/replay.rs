@@ -280,6 +280,19 @@ fn the_folder_stays_within_its_bounds_and_a_cart_shown_again_is_no_further_recor
 }
 
 #[test]
+fn what_is_too_old_goes_at_the_start_already() {
+    let folder = Folder::new("old");
+    let old = folder.0.join("records/20260101T000000000Z-AAAA-acme.punchout");
+    fs::create_dir_all(&old).unwrap();
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    fs::File::open(&old).unwrap().set_modified(std::time::SystemTime::now() - 2 * day).unwrap();
+    let new = folder.0.join("records/20260102T000000000Z-AAAA-acme.punchout");
+    fs::create_dir_all(&new).unwrap();
+    let _punchout = Punchout::configured(|text| text + &recording(&folder, "max_age = \"1d\"\n"), |_| {});
+    assert!(!old.exists() && new.exists());
+}
+
+#[test]
 fn no_disk_and_no_long_page_costs_the_buyer_anything() {
     let folder = Folder::new("full");
     let more = "page = \"8KiB\"\nsize = \"16KiB\"\n";
