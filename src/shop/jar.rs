@@ -90,6 +90,11 @@ impl Jar {
         named.map(|cookie| cookie.value.as_slice())
     }
 
+    /// The names of the cookies that the shop has set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().filter(|cookie| !cookie.gone).filter_map(|cookie| str::from_utf8(&cookie.name).ok())
+    }
+
     /// What must be told to the browser so that it holds what this jar holds: the shop's own lines, the last for each
     /// name, domain and path, deletions too.
     ///
