@@ -9,8 +9,10 @@ mod health;
 mod init;
 mod lint;
 mod reload;
+mod replay;
 mod returns;
 mod run;
+mod sheet;
 mod units;
 
 use std::path::PathBuf;
@@ -42,6 +44,10 @@ enum Verb {
     Health(health::Options),
     /// Find a cart that was handed over, and send it again: from the file of `[audit]`.
     Returns(returns::Options),
+    /// Read and map a recorded cart page again and show what is different now. Ends with 0: the same, 1: not, 2: cannot be told.
+    Replay(replay::Options),
+    /// Write what a buyer's procurement team has to know to set the catalogue up: address, parameters, fields, codes.
+    Sheet(sheet::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
     /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
@@ -74,6 +80,8 @@ impl Command {
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
             Verb::Returns(options) => returns::returns(&options),
+            Verb::Replay(options) => replay::replay(&options),
+            Verb::Sheet(options) => sheet::sheet(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),
             Verb::Lint(options) => lint::lint(&options),

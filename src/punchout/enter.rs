@@ -155,13 +155,16 @@ fn may_ask(buyer: &Buyer, function: &Function, address: IpAddr) -> Result<(), Pr
             format!("FUNCTION={function} of buyer `{buyer}` from {address}, which its `functions_from` does not name");
         return Err(Problem::new(Kind::FunctionAddress, detail));
     }
-    match function {
-        Function::Shop => Ok(()),
-        other => Err(Problem::new(
-            Kind::FunctionUnsupported,
-            format!("FUNCTION={} is not configured; only ordinary shopping is", other.as_str()),
-        )),
+    if offers(function) {
+        return Ok(());
     }
+    let detail = format!("FUNCTION={} is not configured; only ordinary shopping is", function.as_str());
+    Err(Problem::new(Kind::FunctionUnsupported, detail))
+}
+
+/// Whether that function is served.
+pub fn offers(function: &Function) -> bool {
+    *function == Function::Shop
 }
 
 /// The buyer whose credentials the call carries. An unknown name takes as long as a wrong password and gets the same answer.
