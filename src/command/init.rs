@@ -24,7 +24,7 @@ use crate::upstream::{Live, Origin, Pool, PoolLimits};
 /// Options of `init`. What is missing is asked for on a terminal.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The shop's address, such as https://shop.example.
+    /// The shop's address, such as `https://shop.example`.
     shop: Url,
     /// An account at the shop, made for punchouts: its cart is emptied.
     #[arg(long)]
@@ -47,10 +47,10 @@ pub(super) struct Options {
     /// The customer who will punch out; its system sends this as USERNAME.
     #[arg(long, default_value = "acme")]
     buyer: String,
-    /// A file with the PASSWORD of its catalog calls. By default one is made up, in <buyer>.password beside the file.
+    /// A file with the PASSWORD of its catalog calls. By default one is made up, in `BUYER.password` beside the file.
     #[arg(long)]
     buyer_password_file: Option<PathBuf>,
-    /// Where its carts may go, such as https://*.acme.example. Without one the file learns them.
+    /// Where its carts may go, such as `https://*.acme.example`. Without one the file learns them.
     #[arg(long = "hook")]
     hooks: Vec<String>,
     /// Its procurement system, as the key `profile` has it: sap-srm, ifs-cloud ...

@@ -21,7 +21,7 @@ pub(super) fn line(question: &str, option: &str) -> Result<String, String> {
     Ok(line.trim().to_owned())
 }
 
-/// As [`line`], and what is typed is not shown.
+/// As [`line()`], and what is typed is not shown.
 pub(super) fn password(question: &str, option: &str) -> Result<String, String> {
     let stdin = std::io::stdin();
     let Ok(shown) = tcgetattr(&stdin) else { return line(question, option) };
