@@ -26,6 +26,7 @@ mod buyer;
 mod habits;
 mod listen;
 mod origin;
+mod overlaps;
 mod record;
 mod shop;
 mod store;
@@ -94,7 +95,7 @@ pub(super) fn plan(
     let audit = audit(file, &mut notes);
     let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
-    Some(Plan {
+    let plan = Plan {
         listen,
         admin,
         tls,
@@ -114,7 +115,11 @@ pub(super) fn plan(
         audit,
         record,
         drift,
-    })
+    };
+    if notes.faults.is_empty() {
+        overlaps::overlaps(file, &plan, &mut notes);
+    }
+    Some(plan)
 }
 
 /// Where ops look in, alone: for who asks a proxy that runs while its file has faults elsewhere.
