@@ -66,9 +66,13 @@ mod tests {
     #[test]
     fn secrets_are_masked() {
         let mut table: Table =
-            toml::from_str("store = 'redis://u:secret@h/0'\n[[buyer]]\npassword = 'secret'\npassword_file = 'f'\n").unwrap();
+            toml::from_str("store = 'redis://u:secret@h/0'\n[[buyer]]\npassword = 'secret'\npassword_file = 'f'\n")
+                .unwrap();
         mask(&mut table);
         let text = toml::to_string(&table).unwrap();
-        assert!(!text.contains("secret") && text.contains("redis://u:***@h/0") && text.contains("password_file = \"f\""), "{text}");
+        assert!(
+            !text.contains("secret") && text.contains("redis://u:***@h/0") && text.contains("password_file = \"f\""),
+            "{text}"
+        );
     }
 }

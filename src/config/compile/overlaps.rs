@@ -24,7 +24,8 @@ pub(super) fn overlaps(file: &File, plan: &Plan, notes: &mut Notes<'_>) {
 /// Pages that a session needs, and that `shop.deny` closes to it. The sign-in page is none of them: signing in is done for
 /// the buyer, who has no business there.
 fn closed(plan: &Plan, notes: &mut Notes<'_>) {
-    let needed = [("the cart page", plan.shop.cart_address.as_str()), ("the page a session begins on", &plan.shop.start)];
+    let needed =
+        [("the cart page", plan.shop.cart_address.as_str()), ("the page a session begins on", &plan.shop.start)];
     for (what, address) in needed {
         if let Verdict::Deny(_) = plan.shop.policy.judge(&Method::GET, &target(address)) {
             notes.warn("shop.deny.paths", format!("close `{address}`, {what}: no buyer could see it"));
@@ -77,7 +78,10 @@ fn accounts(plan: &Plan, notes: &mut Notes<'_>) {
         for (at, account) in accounts.iter().enumerate() {
             let other = known.iter().find(|(key, name)| *key == account.key() && *name != buyer.name);
             if let Some((_, other)) = other {
-                let text = format!("`{}` is an account of `{other}` too: one of their sessions waits for the other", account.username);
+                let text = format!(
+                    "`{}` is an account of `{other}` too: one of their sessions waits for the other",
+                    account.username
+                );
                 notes.warn(format!("buyer[{number}].accounts[{at}]"), text);
             }
             known.push((account.key(), &buyer.name));
