@@ -25,11 +25,13 @@ mod admin;
 mod buyer;
 mod habits;
 mod listen;
+mod offers;
 mod origin;
 mod overlaps;
 mod record;
 mod shop;
 mod store;
+mod tables;
 
 pub use habits::{Habits, habits_of};
 
