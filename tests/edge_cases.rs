@@ -114,6 +114,7 @@ const ROWS: &[Row] = &[
         let nowhere = HandOver { hook: None, ..hand_over(&lines_of(1), "https://a.example") };
         assert!(form_html(&nowhere, "po").contains(" action=\"\" "));
     }),
+    ("VALIDATE of a missing product", validate_missing),
     ("VALIDATE of a product where it is not configured", validate_not_configured),
     ("an empty cart at the proxy", empty_cart),
     ("a double click", double_click),
@@ -225,8 +226,13 @@ struct Round {
 
 impl Round {
     fn start() -> Self {
+        Round::start_with(|file| file)
+    }
+
+    /// The same with another `proxy.toml`.
+    fn start_with(change: impl FnOnce(String) -> String) -> Self {
         let demo = Demo::start_with(Default::default(), Default::default()).unwrap();
-        let text = proxy_toml(demo.shop_addr, demo.procurement_addr);
+        let text = change(proxy_toml(demo.shop_addr, demo.procurement_addr));
         let outcome = config::read(&text, std::path::Path::new("."));
         let running = server::run(&Arc::new(ArcSwap::from_pointee(outcome.plan.unwrap()))).unwrap();
         let proxy = format!("http://{}/", running.addresses()[0]);
@@ -266,6 +272,19 @@ impl Round {
             cart.forms().into_iter().find(|form| buttons.contains(&form.id)).unwrap_or_else(|| panic!("{}", cart.body));
         (cart, form)
     }
+}
+
+/// That the shop itself says it is gone, and nothing else, makes an answer without items: `tests/functions.rs` has the rest.
+fn validate_missing() {
+    const PRODUCT: &str =
+        "[shop.product]\npage = \"/vare/{product}\"\nline = \"main\"\nname = \"h1\"\nprice = \".pris\"\n";
+    Round::start_with(|file| file.replacen("[shop.deny]", &format!("{PRODUCT}\n[shop.deny]"), 1)).with(async |round| {
+        let mut browser = Browser::default();
+        let call = [("FUNCTION", "VALIDATE"), ("PRODUCTID", "no-such"), ("QUANTITY", "1")];
+        let page = round.enter(&mut browser, &call).await;
+        assert_eq!(page.status, 200, "{page}");
+        assert!(!page.body.contains("NEW_ITEM"), "{}", page.body);
+    });
 }
 
 fn validate_not_configured() {

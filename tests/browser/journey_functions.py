@@ -1,4 +1,4 @@
-"""What a buyer's server asks the real shop for: one product, or a search, answered in the same response."""
+"""What programs ask the real shop for: one product or a search, answered in the same response; a cart in three languages."""
 
 import html
 import re
@@ -66,6 +66,30 @@ class Functions(unittest.TestCase):
         nothing = self.ask("BACKGROUND_SEARCH", SEARCHSTRING="finnes ikke", HOOK_URL=hook)
         self.assertEqual(nothing.status, 200, nothing.text)
         self.assertNotIn("NEW_ITEM", nothing.text)
+
+    def cart_in(self, language):
+        """A small cart, put in by a buyer whose browser speaks that language: its fields, and the page."""
+        buyer = Raw(self.proxy.address)
+        headers = {"Accept-Language": language}
+        answer = buyer.ask("POST", config.ENTRY, config.call("http://127.0.0.1:9/hook"), headers=headers)
+        while answer.status == 303:
+            answer = buyer.ask("GET", answer.location, headers=headers)
+        self.assertEqual(answer.status, 200, answer.text)
+        for number, quantity in [(2, 3), (3, 1000)]:
+            added = buyer.post(f"/basket/add/{number}/", {"quantity": quantity}, headers=headers)
+            self.assertEqual(added.status, 302, added.text)
+        page = buyer.ask("GET", "/basket/", headers=headers).text
+        buyer.ask("GET", "/_punchout/cancel", headers={"Sec-Fetch-Site": "same-origin"})
+        return inputs(page), page
+
+    def test_the_same_cart_gives_the_same_fields_in_every_language(self):
+        carts = {language: self.cart_in(language) for language in ("nb", "en", "de")}
+        fields, pages = zip(*carts.values())
+        self.assertEqual(fields[0]["NEW_ITEM-PRICE[1]"], "1234.560")
+        self.assertEqual(fields[0], fields[1])
+        self.assertEqual(fields[0], fields[2])
+        printed = [re.search(r"price_color[^>]*>\s*([^<]*3[^<]*)<", page)[1].strip() for page in pages]
+        self.assertGreater(len(set(printed)), 1, f"the shop prints them in its own way: {printed}")
 
     def test_a_shop_that_is_down_says_nothing_of_a_product(self):
         proxy = self.before(f"http://127.0.0.1:{free_port()}")
