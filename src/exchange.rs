@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 
 use crate::config::Plan;
 use crate::observe::metrics::Lane;
 use crate::observe::{Metrics, Watch};
 use crate::session::Session;
+use crate::session::address::Root;
 use crate::session::entrance::Entrance;
 use crate::session::id::{Reference, SessionId};
 use crate::session::seal::Seal;
@@ -56,6 +57,7 @@ pub struct Exchange {
     client: Rc<Client>,
     secure: bool,
     reference: OnceCell<Reference>,
+    root: Option<Root>,
     course: Cell<Course>,
 }
 
@@ -135,7 +137,22 @@ impl Exchange {
     /// A request of `client` to `shop` with these headers.
     pub fn new(shop: Rc<Shop>, client: Rc<Client>, headers: &HeaderMap) -> Self {
         let secure = shop.plan.public.as_ref().is_some_and(|public| public.secure) || client.asked_securely(headers);
-        Exchange { shop, client, secure, reference: OnceCell::new(), course: Cell::default() }
+        Exchange { shop, client, secure, reference: OnceCell::new(), root: None, course: Cell::default() }
+    }
+
+    /// Takes the root of a session off the request's address, where the session is carried by that.
+    pub fn take_root(&mut self, address: &mut Uri) {
+        self.root = Root::take_off(&self.shop.plan.prefix, address);
+    }
+
+    /// What the session's addresses begin with, where it is carried by them.
+    pub fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
+    }
+
+    /// A path of the shop's or ours as the browser must have it to stay in its session.
+    pub fn at(&self, path: &str) -> String {
+        self.root.as_ref().map_or_else(|| path.to_owned(), |root| root.at(path))
     }
 
     /// The plan this request is served by, from beginning to end.
@@ -213,7 +230,7 @@ impl Clone for Exchange {
     fn clone(&self) -> Self {
         let reference = OnceCell::from(self.reference());
         let (shop, client, course) = (self.shop.clone(), self.client.clone(), self.course.clone());
-        Exchange { shop, client, secure: self.secure, reference, course }
+        Exchange { shop, client, secure: self.secure, reference, root: self.root.clone(), course }
     }
 }
 

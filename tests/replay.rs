@@ -12,6 +12,7 @@ use std::process::Command;
 
 use common::eventually;
 use common::punchout::{HOOK, PASSWORD, Punchout, configuration, text};
+use punchout_proxy::config::file::ReturnWay;
 
 /// A folder of the test's own, gone when it ends.
 struct Folder(PathBuf);
@@ -204,6 +205,56 @@ fn a_record_becomes_a_fixture_that_the_page_tests_accept() {
     let expected = fs::read_to_string(fixture.join("cart.lines.toml")).unwrap();
     assert!(expected.contains("Båtshake & "), "{expected}");
     assert_eq!(replay(&record, &config, &arguments).0, 2, "nothing is written over");
+}
+
+/// Masked pages read as they did: those of every platform that there is a fixture of, whatever they were written in.
+#[test]
+fn every_fixture_page_that_is_recorded_replays_as_it_was_and_becomes_that_fixture_again() {
+    let mut seen = 0;
+    for page in page_fixture::folders() {
+        let name = page.file_name().unwrap().to_str().unwrap().to_owned();
+        let Ok(html) = fs::read(page.join("cart.html")) else { continue };
+        let mut rules: toml::Table = page_fixture::toml_in(page.join("rules.toml"));
+        let preset = rules.remove("preset");
+        rules.insert("page".to_owned(), "/cart".into());
+        rules.insert("checkout".to_owned(), "a.checkout".into());
+        let deny = toml::Table::from_iter([("paths".to_owned(), vec!["/checkout/**"].into())]);
+        let mut shop = toml::Table::from_iter([("cart".to_owned(), rules.into()), ("deny".to_owned(), deny.into())]);
+        shop.extend(preset.map(|preset| ("preset".to_owned(), preset)));
+        let charset = page_fixture::charset(&page).unwrap_or_else(|| "utf-8".to_owned());
+        let served = common::Shop::start(move |wire, head| {
+            wire.body(head, false)?;
+            let (charset, length) = (&charset, html.len());
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset={charset}\r\nContent-Length: {length}\r\n\r\n"
+            ))?;
+            wire.send(&html)?;
+            Ok(true)
+        });
+        shop.insert("origin".to_owned(), format!("http://{}", served.address).into());
+        let whole = toml::Table::from_iter([("shop".to_owned(), shop.into())]);
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\nworkers = 1\n{whole}[[buyer]]\nname = \"acme\"\npassword = \"x\"\n\
+             hooks = [\"https://*.acme.example\"]\naccounts = {{ strategy = \"guest\" }}\ndefault_unit = \"PCE\"\n"
+        );
+        let folder = Folder::new(&format!("every-{name}"));
+        let punchout = Punchout::configured(|_| config.clone() + &recording(&folder, ""), |_| {});
+        let call = format!("/_punchout/enter?USERNAME=acme&PASSWORD=x&HOOK_URL={}", common::punchout::encoded(HOOK));
+        let cookies = common::punchout::cookie_field(&punchout.ask("GET", &call, ""));
+        // Where a script draws the cart, our return page reads it.
+        let fresh = punchout.proxy.plans.load().shop.way == ReturnWay::Fresh;
+        punchout.ask("GET", if fresh { "/_punchout/return" } else { "/cart" }, &cookies);
+        eventually(&name, || folder.records().len() == 1);
+        let record = folder.record_number(1);
+        let config = folder.config("proxy.toml", &config);
+        let fixture = folder.0.join("fixture");
+        let (status, told, error) = replay(&record, &config, &["--fixture", fixture.to_str().unwrap()]);
+        assert_eq!(status, 0, "{name}: {told}{error}");
+        page_fixture::accept(&fixture);
+        assert_eq!(page_fixture::lines(&fixture), page_fixture::lines(&page), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 20, "the fixtures are there");
 }
 
 #[test]

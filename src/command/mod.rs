@@ -6,6 +6,7 @@ mod descriptors;
 mod extract;
 mod hash_password;
 mod health;
+mod init;
 mod lint;
 mod reload;
 mod replay;
@@ -31,6 +32,8 @@ pub struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Look at a shop, write a proxy.toml for it, and prove that: sign in, put an article into the cart, read it, empty it.
+    Init(Box<init::Options>),
     /// Serve the shop, and punchout sessions in it, until SIGTERM or Ctrl-C.
     Run(run::Options),
     /// Say what is wrong with the configuration: all of it at once, with line and column. Ends with 0 or 78.
@@ -71,6 +74,7 @@ impl Command {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         match self.verb {
+            Verb::Init(options) => init::init(&options),
             Verb::Run(options) => run::run(&options),
             Verb::Check(config) => check::check(&config.config),
             Verb::Reload(options) => reload::reload(&options),

@@ -139,6 +139,19 @@ pub enum Embed {
     Iframe,
 }
 
+/// Whether a session goes on where the browser keeps no cookies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cookies {
+    /// By cookies where they are kept, else by addresses.
+    #[default]
+    Auto,
+    /// By addresses always.
+    Never,
+    /// By cookies alone.
+    Required,
+}
+
 /// How the browser is sent on after entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -611,6 +624,8 @@ pub struct BuyerFile {
     pub bar: Option<bool>,
     /// Where the buyer's system shows the shop.
     pub embed: Option<Embed>,
+    /// Whether its sessions go on without cookies.
+    pub cookies: Option<Cookies>,
     /// Origins that may show the shop in a frame, beside those of the hooks.
     pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use lol_html::Selector;
 
 use super::credentials::Passwords;
-use super::file::{Embed, LogFormat, LogLevel, Onward, ReturnWay};
+use super::file::{Cookies, Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
 use crate::cart::rules::Rules;
@@ -287,6 +287,8 @@ pub struct Buyer {
     pub bar: bool,
     /// Where its procurement system shows the shop.
     pub embed: Embed,
+    /// Whether its sessions go on where the browser keeps no cookies.
+    pub cookies: Cookies,
     /// Who may show it in a frame, as CSP has it; each session's hook may besides.
     pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.

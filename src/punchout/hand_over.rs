@@ -250,8 +250,7 @@ pub fn closed(leave: &Leave) -> String {
 /// What the shop may answer instead of its cart page.
 pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
     let plan = x.plan();
-    let seal = x.seal(session.id);
-    let jar = super::jar_of(x, session, headers);
+    let jar = super::jar_of(x, session, headers).await;
     let shop = &plan.shop;
     let address = shop.cart.endpoint().map_or(&shop.cart_address, |endpoint| &endpoint.address);
     let recorder = Recorder::begin(x.shop(), session, buyer, &jar, "fresh", address);
@@ -261,7 +260,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     if session.report_only {
         // Only whoever types our return page's address comes here: nothing that is shown leads to it.
         report(x.shop(), buyer, session, &cart, None, None);
-        return Ok(pages::redirect(&shop.cart_address));
+        return Ok(pages::redirect(&x.at(&shop.cart_address)));
     }
     let nonce = super::nonce()?;
     let language = session.language();
@@ -277,7 +276,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.as_ref().is_some_and(Hook::is_sap_event);
             x.sessions().reach(session, Stage::Shown).await;
-            let sent = format!("{}sent", plan.prefix);
+            let sent = x.at(&format!("{}sent", plan.prefix));
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
@@ -290,12 +289,10 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
                 cart.findings.iter().any(|finding| finding.line.is_some() && finding.severity == Severity::Error);
             let lines = if unread { &[] } else { cart.lines.as_slice() };
             let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
-            pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
+            pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&x.at(&plan.shop.cart_address))])
         }
     };
-    for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
-    }
+    super::bring_cookies(x, session, visit.jar(), &mut page.headers).await;
     Ok(page)
 }
 
