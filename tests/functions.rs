@@ -82,6 +82,17 @@ impl World {
         wire.answer("POST").unwrap()
     }
 
+    /// Where a session begins, after the page that finds out whether its cookie was kept, and its cookies.
+    fn begins(&self, parameters: &[(&str, &str)]) -> (String, String) {
+        let answer = self.call(parameters);
+        assert_eq!(answer.head.status(), 303, "{}", text(&answer));
+        let cookies = cookie_field(&answer);
+        let first = answer.head.get("location").unwrap().to_owned();
+        let on = self.proxy.connect().ask("GET", &first, &cookies).unwrap();
+        assert_eq!(on.head.status(), 303, "{first}: {}", text(&on));
+        (on.head.get("location").unwrap().to_owned(), cookies)
+    }
+
     /// What the shop was asked for beside its sign-in.
     fn asked(&self) -> Vec<String> {
         let seen = self.shop.seen.lock().unwrap();
@@ -343,26 +354,20 @@ fn most_hits_bound_an_answer() {
 #[test]
 fn detail_and_sourcing_begin_a_session_where_they_say() {
     let world = World::start();
-    let at = |parameters: &[(&str, &str)]| {
-        let answer = world.call(parameters);
-        assert_eq!(answer.head.status(), 303, "{}", text(&answer));
-        let address = answer.head.get("location").unwrap().to_owned();
-        (address, cookie_field(&answer))
-    };
-    let (address, cookies) = at(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "B/2 x"), ("HOOK_URL", HOOK)]);
+    let (address, cookies) = world.begins(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "B/2 x"), ("HOOK_URL", HOOK)]);
     assert_eq!(address, "/p/B%2F2%20x");
     let page = world.proxy.connect().ask("GET", &address, &cookies).unwrap();
     assert!(text(&page).contains("0,0375"), "signed in: {}", text(&page));
-    let (address, _) = at(&[("FUNCTION", "SOURCING"), ("SEARCHSTRING", "bl\u{e5} & <b>"), ("HOOK_URL", HOOK)]);
+    let (address, _) =
+        world.begins(&[("FUNCTION", "SOURCING"), ("SEARCHSTRING", "bl\u{e5} & <b>"), ("HOOK_URL", HOOK)]);
     assert_eq!(address, "/find?for=bl%C3%A5%20%26%20%3Cb%3E");
 }
 
 #[test]
 fn detail_without_a_hook_is_for_looking_only() {
     let world = World::start();
-    let answer = world.call(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "A-1")]);
-    assert_eq!((answer.head.status(), answer.head.get("location")), (303, Some("/p/A-1")), "{}", text(&answer));
-    let cookies = cookie_field(&answer);
+    let (address, cookies) = world.begins(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "A-1")]);
+    assert_eq!(address, "/p/A-1");
     let ask = |method: &str, target: &str| world.proxy.connect().ask(method, target, &cookies).unwrap();
     assert!(text(&ask("GET", "/p/A-1")).contains("1 250,00"));
     ask("POST", "/checkout/");
