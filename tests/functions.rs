@@ -364,6 +364,20 @@ fn detail_and_sourcing_begin_a_session_where_they_say() {
 }
 
 #[test]
+fn a_browser_that_keeps_no_cookie_begins_there_too() {
+    let world = World::start();
+    let answer = world.call(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "B/2 x"), ("HOOK_URL", HOOK)]);
+    let first = answer.head.get("location").unwrap().to_owned();
+    let arrived = world.proxy.connect().ask("GET", &first, "").unwrap();
+    let page = text(&arrived);
+    let start = page.split("id=\"onward\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let start = start.unwrap_or_else(|| panic!("{page}"));
+    assert!(start.starts_with("/_punchout/s/") && start.ends_with("/p/B%2F2%20x"), "{start}");
+    let page = world.proxy.connect().ask("GET", start, "").unwrap();
+    assert!(text(&page).contains("0,0375"), "signed in: {}", text(&page));
+}
+
+#[test]
 fn detail_without_a_hook_is_for_looking_only() {
     let world = World::start();
     let (address, cookies) = world.begins(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "A-1")]);
