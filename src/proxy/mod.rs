@@ -63,6 +63,13 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         return carried::as_visitor(&head);
     }
     let route = route(x.plan(), &head, claim);
+    if route == Route::Visitor
+        && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
+        && let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await
+    {
+        x.course().set(Course { punchout: true, ..Course::default() });
+        return Ok(answer);
+    }
     let request = Request::from_parts(head, body);
     if route == Route::Visitor {
         x.shop().lane.visitor();
