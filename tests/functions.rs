@@ -118,14 +118,14 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
             more = "Set-Cookie: sid=s1; Path=/; HttpOnly\r\n";
             "<a href='/logout'>bye</a>".to_owned()
         }
+        // The successor of one that is gone.
+        (_, "/p/old") => page_of(&ARTICLES[0]),
         (_, "/p/changed") => "<main class=redesigned>Drill</main>".to_owned(),
         (_, path) if path.starts_with("/p/") => {
             let article = ARTICLES.iter().find(|(sku, ..)| path == format!("/p/{sku}"));
             match article {
                 // Agreed prices are for who is signed in.
-                Some((sku, name, price, unit)) if signed_in => format!(
-                    "<main class=product data-sku='{sku}'><h1>{name}</h1><b class=price>{price}</b><i class=unit>{unit}</i></main>"
-                ),
+                Some(article) if signed_in => page_of(article),
                 Some(_) => "<main>sign in to see prices</main>".to_owned(),
                 None => {
                     answer = "404 Not Found".to_owned();
@@ -153,6 +153,12 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
         "HTTP/1.1 {answer}\r\nContent-Type: text/html; charset=utf-8\r\n{more}Content-Length: {length}\r\n\r\n{html}"
     ))?;
     Ok(true)
+}
+
+fn page_of((sku, name, price, unit): &(&str, &str, &str, &str)) -> String {
+    format!(
+        "<main class=product data-sku='{sku}'><h1>{name}</h1><b class=price>{price}</b><i class=unit>{unit}</i></main>"
+    )
 }
 
 /// What a crude program picks out of the page: names and values of hidden inputs, line by line.
@@ -257,6 +263,41 @@ fn a_product_can_be_found_by_the_shops_search() {
 }
 
 #[test]
+fn a_product_that_has_become_another_is_not_answered_with_that() {
+    let world = World::start();
+    let answer = world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", "old")]);
+    assert_eq!(answer.head.status(), 503, "{}", text(&answer));
+    assert!(!text(&answer).contains("NEW_ITEM"), "{}", text(&answer));
+    // Who sends no EXT_PRODUCT_ID has said that the shop's number is not what products are found by.
+    let world = World::with(PRODUCT, |file| {
+        file.replacen("default_unit = \"PCE\"", "default_unit = \"PCE\"\nfields = { EXT_PRODUCT_ID = \"\" }", 1)
+    });
+    let answer = world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", "old")]);
+    assert_eq!(value(&answer, "NEW_ITEM-VENDORMAT[1]").as_deref(), Some("A-1"), "{}", text(&answer));
+}
+
+#[test]
+fn a_hit_that_could_not_be_read_may_be_the_one() {
+    let unread = |search: String| {
+        let world = World::with(&search, |file| file);
+        let known = world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", "A-1")]);
+        (known, world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", "d")]))
+    };
+    // "d" finds two, and each has its number and its price.
+    let (known, other) = unread(SEARCH.to_owned());
+    assert_eq!(value(&known, "NEW_ITEM-VENDORMAT[1]").as_deref(), Some("A-1"), "{}", text(&known));
+    assert_eq!(other.head.status(), 200, "none of them is `d`: {}", text(&other));
+    // The price of one is not where the rules look.
+    let price = "{ select = \".price\", pattern = '(.*,00)$' }";
+    let (known, other) = unread(SEARCH.replace("price = \".price\"", &format!("price = {price}")));
+    assert_eq!(value(&known, "NEW_ITEM-VENDORMAT[1]").as_deref(), Some("A-1"), "{}", text(&known));
+    assert_eq!(other.head.status(), 503, "{}", text(&other));
+    // Without numbers on the list nothing can be told apart.
+    let (known, other) = unread(SEARCH.replace("sku = \"@data-sku\"", ""));
+    assert_eq!((known.head.status(), other.head.status()), (503, 503), "{}", text(&known));
+}
+
+#[test]
 fn a_search_in_the_background_brings_all_hits_in_one_page() {
     let world = World::start();
     let search = |what: &str| {
@@ -320,6 +361,20 @@ fn detail_and_sourcing_begin_a_session_where_they_say() {
     let (address, _) =
         world.begins(&[("FUNCTION", "SOURCING"), ("SEARCHSTRING", "bl\u{e5} & <b>"), ("HOOK_URL", HOOK)]);
     assert_eq!(address, "/find?for=bl%C3%A5%20%26%20%3Cb%3E");
+}
+
+#[test]
+fn a_browser_that_keeps_no_cookie_begins_there_too() {
+    let world = World::start();
+    let answer = world.call(&[("FUNCTION", "DETAIL"), ("PRODUCTID", "B/2 x"), ("HOOK_URL", HOOK)]);
+    let first = answer.head.get("location").unwrap().to_owned();
+    let arrived = world.proxy.connect().ask("GET", &first, "").unwrap();
+    let page = text(&arrived);
+    let start = page.split("id=\"onward\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let start = start.unwrap_or_else(|| panic!("{page}"));
+    assert!(start.starts_with("/_punchout/s/") && start.ends_with("/p/B%2F2%20x"), "{start}");
+    let page = world.proxy.connect().ask("GET", start, "").unwrap();
+    assert!(text(&page).contains("0,0375"), "signed in: {}", text(&page));
 }
 
 #[test]

@@ -77,7 +77,8 @@ async fn without_cookies(x: &Exchange, head: &request::Parts, id: SessionId) -> 
     }
     let (reference, forced) = (session.reference, buyer.cookies == Cookies::Never);
     tracing::info!(%reference, buyer = buyer.name, forced, "the session goes on without cookies, in its addresses");
-    let start = Root::of(&x.plan().prefix, token).at(&x.plan().shop.start);
+    let start = functions::start(&x.plan().shop, &session.entry);
+    let start = Root::of(&x.plan().prefix, token).at(&start);
     // By a page: what it leads to then comes from our own site, as everything that comes after.
     let mut page = pages::onward(&start, &super::nonce()?, session.language());
     frame::fit(x, &session, &buyer, &mut page.headers);

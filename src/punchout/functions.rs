@@ -89,7 +89,8 @@ pub async fn answer(
     call: &Entry,
 ) -> Result<Page, Problem> {
     // Until the answer is ready: what this costs the shop is bounded however many ask.
-    let _leave = x.entrance().function().await.map_err(|wait| enter::too_many(wait, "functions at a time"))?;
+    let leave = x.entrance().function(&buyer.name).await;
+    let _leave = leave.map_err(|wait| enter::too_many(wait, "functions at a time"))?;
     let offers = look_up(x, head, buyer, call).await.map_err(failed)?;
     let blank = hand_over::blank_for(buyer, call, hook.as_ref());
     let (reference, function) = (x.reference(), call.function.as_str());
@@ -135,10 +136,8 @@ async fn look_up(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entr
     match (&call.function, &shop.product, &shop.search) {
         (Function::Validate, Some(page), _) => product_page(page, &mut visit, &page.at(product)).await,
         (Function::Validate, None, Some(search)) => {
-            let mut hits = search_page(search, &mut visit, product).await?;
-            hits.lines.retain(|line| line.sku.as_deref() == Some(product));
-            hits.findings.clear();
-            Ok(hits)
+            let hits = search_page(search, &mut visit, product).await?;
+            only(product, hits)
         }
         (_, product_page, Some(search)) => {
             let mut hits = search_page(search, &mut visit, searched).await?;
@@ -199,6 +198,33 @@ async fn search_page(offers: &Offers, visit: &mut Visit, searched: &str) -> Resu
     Ok(cart)
 }
 
+/// The one hit that has that very number. That there is none is the shop's word only where every hit could be read and has
+/// a number: the one that is meant may be the one that could not.
+fn only(product: &str, mut hits: Cart) -> Result<Cart, Problem> {
+    let errors = hits.findings.iter().any(|finding| finding.severity == Severity::Error);
+    let doubtful = errors || hits.lines.iter().any(|line| line.sku.is_none());
+    hits.lines.retain(|line| line.sku.as_deref() == Some(product));
+    match hits.lines.len() {
+        0 if doubtful => {
+            let findings: Vec<_> = hits.findings.iter().map(ToString::to_string).collect();
+            let detail = format!(
+                "no hit is `{product}`, but not every hit could be read with its number ({})",
+                findings.join("; ")
+            );
+            Err(Problem::new(Kind::FunctionFailed, detail))
+        }
+        0 | 1 => {
+            // What is wrong with other hits is nothing to this one; what is wrong with the page is.
+            hits.findings.retain(|finding| finding.line.is_none());
+            Ok(hits)
+        }
+        several => {
+            let detail = format!("{several} hits of [shop.search] have the number `{product}`");
+            Err(Problem::new(Kind::FunctionFailed, detail))
+        }
+    }
+}
+
 /// Each hit as its own page has it. One after the other: a search costs the shop no more at a time than a person does.
 async fn detailed(offers: &Offers, visit: &mut Visit, hits: Cart) -> Result<Cart, Problem> {
     let mut all = Cart { empty: hits.empty, ..Cart::default() };
@@ -252,12 +278,30 @@ fn one(buyer: &Buyer, call: &Entry, mut form: HandOver, mut offers: Cart) -> Res
         return Err(refused(&findings));
     }
     form.inputs = mapped.into_inputs();
+    of_that_product(call, &form)?;
     Ok(form)
+}
+
+/// Shops lead from a product that is gone to its successor, and from a variant to the product: what that costs is no answer.
+fn of_that_product(call: &Entry, form: &HandOver) -> Result<(), Problem> {
+    let asked = call.product.as_deref().unwrap_or_default().trim();
+    let sent = form.inputs.iter().find(|(name, _)| name == "NEW_ITEM-EXT_PRODUCT_ID[1]");
+    match sent.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty()) {
+        Some(other) if other != asked => {
+            let detail = format!("the shop's page is about `{other}`, and `{asked}` was asked for");
+            Err(Problem::new(Kind::FunctionFailed, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The form for all hits. One that cannot be sent as it is is left out, as is what no receiver would read.
 fn all(x: &Exchange, buyer: &Buyer, call: &Entry, blank: HandOver, mut offers: Cart) -> Result<HandOver, Problem> {
     let reference = x.reference();
+    // What is wrong with the page as a whole (its numbers can be read in two ways, say) is wrong with every hit.
+    if offers.findings.iter().any(|finding| finding.line.is_none() && finding.severity == Severity::Error) {
+        return Err(refused(&offers.findings));
+    }
     for finding in offers.findings.drain(..) {
         tracing::info!(%reference, code = finding.code, line = finding.line, "a hit is left out: {}", finding.detail);
     }

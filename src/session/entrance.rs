@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Turns are counted by the minute.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -22,6 +22,9 @@ const CALLERS: u64 = 100_000;
 
 /// Functions that are answered at a time, over all buyers: each is a visit to the shop with a sign-in of its own.
 const FUNCTIONS: usize = 8;
+
+/// And of one buyer, so that its nightly run through a catalogue leaves room for the others.
+const FUNCTIONS_OF_BUYER: usize = 4;
 
 /// A caller whose password has not been looked at by then is sent away.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -40,6 +43,15 @@ pub struct Entrance {
     turns: Cache<Caller, Arc<Mutex<Instant>>>,
     looking: Arc<Semaphore>,
     functions: Semaphore,
+    functions_of_buyer: Cache<String, Arc<Semaphore>>,
+}
+
+/// Leave to answer a function, among all and among those of its buyer.
+#[derive(Debug)]
+#[must_use = "given back when dropped"]
+pub struct Answering<'e> {
+    _of_buyer: OwnedSemaphorePermit,
+    _of_all: SemaphorePermit<'e>,
 }
 
 /// A turn that was taken. Spent when dropped, unless it is given back.
@@ -62,6 +74,8 @@ impl Entrance {
             turns: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 2).build(),
             looking: Arc::new(Semaphore::new(cores.div_ceil(2))),
             functions: Semaphore::new(FUNCTIONS),
+            // Forgotten long after the longest answer has ended.
+            functions_of_buyer: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 60).build(),
         }
     }
 
@@ -98,15 +112,19 @@ impl Entrance {
         }
     }
 
-    /// Leave to answer one function. Keep it until that is done.
+    /// Leave to answer one function of a buyer. Keep it until that is done.
     ///
     /// # Errors
     /// When so many wait that its turn did not come in time.
-    pub async fn function(&self) -> Result<SemaphorePermit<'_>, TooMany> {
-        match tokio::time::timeout(LONGEST_WAIT, self.functions.acquire()).await {
-            Ok(Ok(leave)) => Ok(leave),
+    pub async fn function(&self, buyer: &str) -> Result<Answering<'_>, TooMany> {
+        let made = || Arc::new(Semaphore::new(FUNCTIONS_OF_BUYER));
+        let of_buyer = self.functions_of_buyer.get_with(buyer.to_owned(), made);
+        // The buyer's own first: who waits for that holds no place of the others'.
+        let both = async { Ok((of_buyer.acquire_owned().await?, self.functions.acquire().await?)) };
+        match tokio::time::timeout(LONGEST_WAIT, both).await {
+            Ok(Ok((of_buyer, of_all))) => Ok(Answering { _of_buyer: of_buyer, _of_all: of_all }),
             // As above.
-            Ok(Err(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
+            Ok(Err::<_, AcquireError>(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
         }
     }
 
@@ -175,5 +193,25 @@ mod tests {
         }
         assert!(entrance.address("2001:db8:0:1::1".parse().unwrap(), 1).is_ok());
         assert!(entrance.buyer("192.0.2.9", 1).is_ok(), "a buyer of that name is somebody else");
+    }
+
+    #[tokio::test]
+    async fn a_buyer_who_asks_for_much_leaves_room_for_the_others() {
+        let entrance = Entrance::new();
+        let at_once = |buyer: &'static str| tokio::time::timeout(Duration::ZERO, entrance.function(buyer));
+        let mut held = Vec::new();
+        for _ in 0..FUNCTIONS_OF_BUYER {
+            held.push(at_once("busy").await.unwrap());
+        }
+        assert!(at_once("busy").await.is_err(), "it has as many as one may");
+        let other = at_once("other").await.unwrap();
+        held.pop();
+        drop(at_once("busy").await.unwrap());
+        while held.len() < FUNCTIONS - 1 {
+            held.push(at_once("third").await.unwrap());
+        }
+        assert!(at_once("fourth").await.is_err(), "all places are taken");
+        drop(other);
+        assert!(at_once("fourth").await.is_ok());
     }
 }

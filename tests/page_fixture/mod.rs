@@ -82,15 +82,23 @@ pub(crate) fn toml_in<T: serde::de::DeserializeOwned>(file: PathBuf) -> T {
     toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// The keys of `rules.toml`, over those of the shipped preset that its `preset` names.
+/// The keys of `rules.toml`, over those of the shipped preset that its `preset` names: of its `[shop.cart]`, or of what
+/// `part` names (`product`, `search`).
 fn rules_in(shop: &Path) -> RulesSource {
     let mut own: toml::Table = toml_in(shop.join("rules.toml"));
     let preset = own.remove("preset");
+    let part = own.remove("part");
     let own: RulesSource = own.try_into().unwrap_or_else(|error| panic!("{}: {error}", shop.display()));
     let Some(preset) = preset else { return own };
     let (_, text) = PRESETS.iter().find(|(name, _)| preset.as_str() == Some(name)).unwrap();
     let file: File = toml::from_str(text).unwrap();
-    own.over(RulesSource::from(&file.shop.cart))
+    let base = match part.as_ref().map(|part| part.as_str().unwrap()) {
+        None => RulesSource::from(&file.shop.cart),
+        Some("product") => RulesSource::from(file.shop.product.as_ref().unwrap()),
+        Some("search") => RulesSource::from(file.shop.search.as_ref().unwrap()),
+        Some(other) => panic!("{}: no part `{other}`", shop.display()),
+    };
+    own.over(base)
 }
 
 fn codes(cart: &Cart) -> Vec<String> {
