@@ -146,6 +146,8 @@ pub mod code {
     pub const NOT_IN_TABLE: &str = "PO-NOT-IN-TABLE";
     /// The line is not in the assortment that was agreed with the buyer.
     pub const NOT_IN_ASSORTMENT: &str = "PO-NOT-IN-ASSORTMENT";
+    /// A line is part of another, which cannot be told.
+    pub const BUNDLE_BROKEN: &str = "PO-BUNDLE-BROKEN";
     /// A text was longer than its field and was cut.
     pub const FIELD_CUT: &str = "PO-FIELD-CUT";
     /// A value that must not be cut (an item number, a code) is longer than its field.

@@ -5,12 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[allow(dead_code, reason = "each test file uses its part")]
+mod preset_case;
+#[allow(dead_code, reason = "each test file uses its part")]
 mod scripted_shop;
 
 use std::path::Path;
 use std::rc::Rc;
 
 use http::Method;
+use preset_case::{Case, Scripted, cart_of, empties};
 use punchout_proxy::config::{self, Plan, presets::PRESETS};
 use punchout_proxy::location::Target;
 use punchout_proxy::policy::Verdict;
@@ -19,40 +22,7 @@ use punchout_proxy::secret::Secret;
 use punchout_proxy::shop::{Account, VisitLimits, sign_in};
 use scripted_shop::{Answer, Asked, ScriptedShop, locally};
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    /// Folder in `fixtures/pages` with the cart that is emptied.
-    cart: String,
-    /// Requests that sessions may not make.
-    denied: Vec<String>,
-    /// Requests that buying needs.
-    allowed: Vec<String>,
-    /// What the shop is asked to empty that cart: method, address, and a piece of the body, or `nonce=` and the token.
-    emptying: Vec<String>,
-    answer: Vec<Scripted>,
-}
-
-/// One of the shop's answers; the first that fits a request is given.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct Scripted {
-    ask: String,
-    holds: String,
-    status: Option<u16>,
-    redirect: Option<String>,
-    cookies: Vec<String>,
-    nonce: Option<String>,
-    body: String,
-}
-
 impl Scripted {
-    fn fits(&self, asked: &Asked) -> bool {
-        let body = String::from_utf8_lossy(&asked.body);
-        self.ask == line_of(asked) && body.contains(&self.holds)
-    }
-
     fn give(&self) -> Answer {
         let answer = match &self.redirect {
             Some(to) => Answer::redirect(302, to),
@@ -69,12 +39,6 @@ fn line_of(asked: &Asked) -> String {
     format!("{} {}{query}", asked.method, asked.path)
 }
 
-fn case(preset: &str) -> Case {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/presets/{preset}.toml"));
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    toml::from_str(&text).unwrap_or_else(|error| panic!("{preset}: {error}"))
-}
-
 fn plan(preset: &str) -> Plan {
     let text = format!(
         "listen = \"127.0.0.1:0\"\n[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"{preset}\"\ncart.currency = \"NOK\"\n"
@@ -85,9 +49,9 @@ fn plan(preset: &str) -> Plan {
 
 /// The shop of a case; everything that it does not know is its cart page.
 async fn shop(case: Rc<Case>) -> ScriptedShop {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages").join(&case.cart);
-    let cart = std::fs::read(folder.join("cart.html")).or_else(|_| std::fs::read(folder.join("cart.json"))).unwrap();
-    let shop = ScriptedShop::start(move |asked| match case.answer.iter().find(|answer| answer.fits(asked)) {
+    let cart = cart_of(&case.cart);
+    let fits = |answer: &&Scripted, asked: &Asked| answer.fits(&line_of(asked), &asked.body);
+    let shop = ScriptedShop::start(move |asked| match case.answer.iter().find(|answer| fits(answer, asked)) {
         Some(answer) => answer.give(),
         None => Answer::bytes(cart.clone()),
     })
@@ -99,7 +63,7 @@ async fn shop(case: Rc<Case>) -> ScriptedShop {
 #[test]
 fn every_preset_signs_in_and_tells_a_wrong_password() {
     for (preset, _) in PRESETS {
-        let (case, plan) = (Rc::new(case(preset)), plan(preset));
+        let (case, plan) = (Rc::new(Case::of(preset)), plan(preset));
         let rules = plan.shop.sign_in.clone().unwrap();
         locally(async move {
             for (password, refusal) in [("right", None), ("wrong", Some(Kind::SignInRefused))] {
@@ -115,7 +79,7 @@ fn every_preset_signs_in_and_tells_a_wrong_password() {
 #[test]
 fn every_preset_empties_the_cart_as_its_shop_wants_it() {
     for (preset, _) in PRESETS {
-        let (case, plan) = (Rc::new(case(preset)), plan(preset));
+        let (case, plan) = (Rc::new(Case::of(preset)), plan(preset));
         let configured = &plan.shop;
         let (address, emptying) = (configured.cart_address.clone(), configured.emptying.clone().unwrap());
         locally(async move {
@@ -126,13 +90,10 @@ fn every_preset_empties_the_cart_as_its_shop_wants_it() {
             emptying.run(&mut visit, &page).await.unwrap();
             let asked = shop.asked.borrow();
             for expected in &case.emptying {
-                let mut words = expected.splitn(3, ' ');
-                let line = format!("{} {}", words.next().unwrap(), words.next().unwrap());
-                let piece = words.next().unwrap_or_default();
                 let fits = |asked: &Asked| {
                     let nonce = asked.headers.get("nonce").map_or("", |nonce| nonce.to_str().unwrap());
                     let sent = format!("{} nonce={nonce}", String::from_utf8_lossy(&asked.body));
-                    line_of(asked) == line && sent.contains(piece)
+                    empties(expected, &line_of(asked), &sent)
                 };
                 let lines: Vec<_> = asked.iter().map(line_of).collect();
                 assert!(asked.iter().any(fits), "{preset}: no `{expected}` among {lines:?}");
@@ -144,7 +105,7 @@ fn every_preset_empties_the_cart_as_its_shop_wants_it() {
 #[test]
 fn every_preset_closes_checkout_and_leaves_buying_open() {
     for (preset, _) in PRESETS {
-        let (case, plan) = (case(preset), plan(preset));
+        let (case, plan) = (Case::of(preset), plan(preset));
         let policy = &plan.shop.policy;
         let judged = |request: &str| {
             let (method, address) = request.split_once(' ').unwrap();

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::cart::rules::{CartSource, Chain, ChargeSource, LongValue, Prices, RulesSource, ScriptSource, Value};
 use crate::finding::Severity;
 use crate::protocol::oci::assortment;
+use crate::protocol::oci::bundle::Bundles;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
 use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
@@ -648,6 +649,8 @@ pub struct BuyerFile {
     pub classes: BTreeMap<String, String>,
     /// How grave a finding is for this buyer, by code.
     pub findings: BTreeMap<String, Severity>,
+    /// Which values of a line tell that it belongs to another.
+    pub bundles: Option<Bundles>,
     /// What was agreed on; without it everything may be returned.
     pub assortment: Option<AssortmentFile>,
     /// Further spellings of a catalog call's parameters, by the keys of `[entry.names]`.

@@ -209,6 +209,7 @@ pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Not
         max_inputs: form.max_inputs.unwrap_or(usual.max_inputs),
         decimal: form.decimal.unwrap_or_default(),
         classes,
+        bundles: buyer.bundles.clone(),
         assortment: assortment(buyer, key, notes),
     };
     let compiled = Mapping::compile(&settings).map_err(|error| {
@@ -222,7 +223,9 @@ pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Not
         if !file.shop.cart.extra.contains_key(extra) && !file.shop.table.iter().any(in_table) {
             let message =
                 format!("reads `{extra}`, which is no value of a line and neither in [shop.cart.extra] nor in a table");
-            notes.fault(format!("{key}.fields"), message);
+            let told =
+                buyer.bundles.as_ref().is_some_and(|bundles| [bundles.line.as_str(), &bundles.parent].contains(&extra));
+            notes.fault(format!("{key}.{}", if told { "bundles" } else { "fields" }), message);
         }
     }
     Some(mapping)

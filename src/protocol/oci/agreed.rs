@@ -64,7 +64,19 @@ impl Mapping {
             required: by_oci(name.as_str()) || self.required.contains(name),
             origin: source.as_ref().map_or(Origin::Cart, origin),
         });
-        agreed.collect()
+        agreed.chain(self.of_bundles()).collect()
+    }
+
+    /// What bundles add, where the buyer has no source of its own for it.
+    fn of_bundles(&self) -> impl Iterator<Item = AgreedField> {
+        let names = if self.bundles.is_some() { &["ITEM_TYPE", "PARENT_ID"][..] } else { &[] };
+        let added = names.iter().map(|name| standard(name)).filter(|name| !self.fields.contains_key(name));
+        added.map(|name| AgreedField {
+            fit: self.limits.fit(&name),
+            required: self.required.contains(&name),
+            origin: Origin::Cart,
+            name,
+        })
     }
 
     /// What was agreed about the form beside its fields.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::assortment::Assortment;
+use super::bundle::Bundles;
 use super::charset::Charset;
 use super::fields::{FieldKind, FieldName, Limits, LongTextStyle};
 use super::filling::{self, standard};
@@ -46,6 +47,8 @@ pub struct MappingSettings {
     pub decimal: DecimalMark,
     /// The shop's category to the buyer's class.
     pub classes: BTreeMap<String, String>,
+    /// What tells that lines belong to others.
+    pub bundles: Option<Bundles>,
     /// What was agreed on; without it everything may be returned.
     #[serde(skip)]
     pub assortment: Option<Assortment>,
@@ -63,6 +66,7 @@ impl Default for MappingSettings {
             max_inputs: MAX_INPUTS,
             decimal: DecimalMark::default(),
             classes: BTreeMap::new(),
+            bundles: None,
             assortment: None,
         }
     }
@@ -81,6 +85,7 @@ pub struct Mapping {
     pub(super) price_units: Vec<u32>,
     pub(super) max_inputs: usize,
     pub(super) decimal: DecimalMark,
+    pub(super) bundles: Option<Bundles>,
     pub(super) assortment: Option<Assortment>,
 }
 
@@ -205,6 +210,7 @@ impl Mapping {
             price_units: settings.price_units.clone(),
             max_inputs: settings.max_inputs,
             decimal: settings.decimal,
+            bundles: settings.bundles.clone(),
             assortment: settings.assortment.clone(),
         })
     }
@@ -236,6 +242,7 @@ impl Mapping {
         for source in self.fields.values().flatten().chain(self.header.iter().map(|(_, source)| source)) {
             source.extras(&mut names);
         }
+        names.extend(self.bundles.iter().flat_map(|bundles| [bundles.line.as_str(), &bundles.parent]));
         names
     }
 }
@@ -246,6 +253,9 @@ pub fn map(mapping: &Mapping, cart: &Cart, surroundings: &Surroundings<'_>) -> M
     let mut lines = Vec::with_capacity(cart.lines.len());
     for (index, line) in cart.lines.iter().enumerate() {
         lines.push(filling::fill(mapping, surroundings, line, index + 1, &mut findings));
+    }
+    if let Some(bundles) = &mapping.bundles {
+        bundles.tell(&cart.lines, &mut lines, &mut findings);
     }
     let header = header_inputs(mapping, cart, surroundings, &mut findings);
     let mapped = Mapped { header, lines: dense(lines), longtext: mapping.longtext, findings };

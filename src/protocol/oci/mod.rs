@@ -16,6 +16,7 @@
 
 pub mod agreed;
 pub mod assortment;
+pub mod bundle;
 pub mod change;
 pub mod charset;
 pub mod entry;

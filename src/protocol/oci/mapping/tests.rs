@@ -53,6 +53,23 @@ fn codes(mapped: &Mapped) -> Vec<(&'static str, Severity)> {
 }
 
 #[test]
+fn lines_that_belong_together_say_so() {
+    let of = |name: &str, id: &str, parent: &str| Line {
+        extra: [("id", id), ("of", parent)].map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..line(name, name, "1", "10")
+    };
+    let toml = "bundles = { line = 'id', parent = 'of' }";
+    let mapped = mapped(toml, vec![of("Kit", "7", ""), of("Bolt", "8", "7"), of("Tape", "9", "")]);
+    let told = |name| [1, 2, 3].map(|n| value(&mapped, n, name).unwrap().to_owned());
+    assert_eq!((told("ITEM_TYPE"), told("PARENT_ID")), (["R", "O", ""].map(Into::into), ["", "1", ""].map(Into::into)));
+    assert_eq!(codes(&mapped), []);
+    let torn = self::mapped(toml, vec![of("Bolt", "8", "7")]);
+    assert_eq!((torn.may_leave(), codes(&torn)), (false, vec![(code::BUNDLE_BROKEN, Severity::Error)]));
+    // Nothing changes for whoever has no bundles.
+    assert_eq!(value(&self::mapped(toml, vec![of("Tape", "9", "")]), 1, "ITEM_TYPE"), None);
+}
+
+#[test]
 fn a_mapping_is_shared_by_all_workers() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&mapping(""));
