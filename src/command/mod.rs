@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod descriptors;
+mod doctor;
 mod extract;
 mod hash_password;
 mod health;
@@ -37,6 +38,9 @@ enum Verb {
     Reload(reload::Options),
     /// Ask a running proxy, at its `admin` address, whether it is ready. Ends with 0 or 1.
     Health(health::Options),
+    /// Look at everything from the public address to the shop's cart: one line each, and what to do. Ends with 0 where all is
+    /// well, 1 with a warning, 2 with a fault.
+    Doctor(doctor::Options),
     /// Find a cart that was handed over, and send it again: from the file of `[audit]`.
     Returns(returns::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
@@ -69,6 +73,7 @@ impl Command {
             Verb::Check(config) => check::check(&config.config),
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
+            Verb::Doctor(options) => doctor::doctor(&options),
             Verb::Returns(options) => returns::returns(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),

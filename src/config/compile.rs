@@ -23,6 +23,7 @@ use crate::upstream::{PoolLimits, Webhook};
 mod accounts;
 mod admin;
 mod buyer;
+mod canary;
 mod habits;
 mod listen;
 mod origin;
@@ -92,6 +93,7 @@ pub(super) fn plan(
     };
     let audit = audit(file, &mut notes);
     let drift = drift(file, &mut notes);
+    let canary = canary::canary(file, &buyers, &mut notes);
     Some(Plan {
         listen,
         admin,
@@ -111,6 +113,7 @@ pub(super) fn plan(
         log,
         audit,
         drift,
+        canary,
     })
 }
 
