@@ -29,6 +29,7 @@
 //! |---|---|
 //! | [`command`] | one file per subcommand |
 //! | [`demo`] | a small legacy shop and a small procurement system, for `demo` and the tests |
+//! | [`survey`] | what is found on the pages of a shop that nobody has described, for `init` |
 //! | [`server`] | listeners, acceptor, workers, time-outs, draining |
 //! | [`admin`] | what ops ask a running proxy: is it ready, numbers, how much is logged |
 //! | [`checkup`] | is all well? What `doctor` and the canary look at |
@@ -52,6 +53,7 @@
 
 pub mod command;
 pub mod demo;
+pub mod survey;
 pub mod server;
 pub mod admin;
 pub mod checkup;

@@ -27,6 +27,7 @@ mod canary;
 mod habits;
 mod listen;
 mod origin;
+mod record;
 mod shop;
 mod store;
 
@@ -92,6 +93,7 @@ pub(super) fn plan(
         visitors: file.log.visitors.unwrap_or(false),
     };
     let audit = audit(file, &mut notes);
+    let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
     let canary = canary::canary(file, &buyers, &mut notes);
     Some(Plan {
@@ -112,6 +114,7 @@ pub(super) fn plan(
         buyers,
         log,
         audit,
+        record,
         drift,
         canary,
     })

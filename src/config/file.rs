@@ -65,6 +65,8 @@ pub struct File {
     pub log: LogFile,
     /// Where returned carts are written down.
     pub audit: AuditFile,
+    /// Where cart pages are kept, to be read again.
+    pub record: RecordFile,
     /// When a rule that used to match is lost, and who is told.
     pub drift: DriftFile,
     /// A punchout that we make ourselves, to see that one can be made.
@@ -131,6 +133,19 @@ pub enum Embed {
     Window,
     /// In a frame on a page of its own.
     Iframe,
+}
+
+/// Whether a session goes on where the browser keeps no cookies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cookies {
+    /// By cookies where they are kept, else by addresses.
+    #[default]
+    Auto,
+    /// By addresses always.
+    Never,
+    /// By cookies alone.
+    Required,
 }
 
 /// How the browser is sent on after entry.
@@ -442,6 +457,30 @@ pub struct AuditFile {
     pub fsync: Option<bool>,
 }
 
+/// `[record]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordFile {
+    /// Where to; nowhere by default.
+    pub folder: Option<PathBuf>,
+    /// Whose sessions; everybody's by default.
+    pub buyers: Vec<String>,
+    /// Most records.
+    pub count: Option<usize>,
+    /// Most bytes of all of them.
+    pub size: Option<Size>,
+    /// How long one is kept.
+    pub max_age: Option<Time>,
+    /// A larger page is not recorded.
+    pub page: Option<Size>,
+    /// Elements of the page whose content is left out.
+    pub hide: Vec<String>,
+    /// Texts that are masked.
+    pub patterns: Vec<String>,
+    /// Parameters of the catalog call that are masked, beside those that are anyway.
+    pub parameters: Vec<String>,
+}
+
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -502,6 +541,8 @@ pub struct BuyerFile {
     pub bar: Option<bool>,
     /// Where the buyer's system shows the shop.
     pub embed: Option<Embed>,
+    /// Whether its sessions go on without cookies.
+    pub cookies: Option<Cookies>,
     /// Origins that may show the shop in a frame, beside those of the hooks.
     pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.

@@ -14,13 +14,14 @@ use ipnet::IpNet;
 use lol_html::Selector;
 
 use super::credentials::Passwords;
-use super::file::{Embed, LogFormat, LogLevel, Onward, ReturnWay};
+use super::file::{Cookies, Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
 use crate::location::Location;
+use crate::observe::record::Recording;
 use crate::observe::returns::Audit;
 use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
@@ -72,6 +73,8 @@ pub struct Plan {
     pub log: Log,
     /// Where returned carts are written down, if they are.
     pub audit: Option<Arc<Audit>>,
+    /// Where cart pages are kept, if they are.
+    pub record: Option<Arc<Recording>>,
     /// When a rule that used to match is lost, and who is told.
     pub drift: Drift,
     /// The punchout that we make ourselves, to see that one can be made.
@@ -267,6 +270,8 @@ pub struct Buyer {
     pub bar: bool,
     /// Where its procurement system shows the shop.
     pub embed: Embed,
+    /// Whether its sessions go on where the browser keeps no cookies.
+    pub cookies: Cookies,
     /// Who may show it in a frame, as CSP has it; each session's hook may besides.
     pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.

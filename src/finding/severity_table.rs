@@ -92,6 +92,11 @@ impl Severities {
         Ok(())
     }
 
+    /// How grave a code is for the buyer, at its gravest.
+    pub fn of(&self, known: &Known) -> Severity {
+        self.0.get(known.code).copied().unwrap_or(known.usual)
+    }
+
     /// Gives every finding the severity that the buyer wants. Where a code comes in several severities, its mere
     /// information stays that: a description that was cut but goes out whole as long text, or the one unit of a shop
     /// that names none.

@@ -9,18 +9,16 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::Response;
 use lol_html::html_content::DocumentEnd;
 use lol_html::{DocumentContentHandlers, Selector, Settings};
 
-use super::body::Body;
 use super::rewritten::OpenPage;
 use crate::cart::read_html::Reader;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
-use crate::punchout::hand_over;
+use crate::punchout::hand_over::{self, Following};
+use crate::punchout::record::Recorder;
 use crate::rewrite::body::{Failure, OnFailure};
-use crate::rewrite::coding::Coding;
 use crate::rewrite::controls::Seen;
 use crate::session::Session;
 
@@ -29,10 +27,12 @@ pub(super) fn look(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
-    page: OpenPage,
-    coding: Coding,
-) -> Response<Body> {
+    page: &mut OpenPage,
+    recorder: Option<Recorder>,
+) -> (Settings<'static, 'static>, OnFailure) {
     let shop = x.shop().clone();
+    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    page.tap = tap;
     let reader = Reader::new(&shop.plan.shop.cart);
     let seen = Rc::new(Seen::default());
     let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
@@ -43,10 +43,10 @@ pub(super) fn look(
     }
     let (session, buyer, reference) = (session.clone(), buyer.clone(), session.reference);
     // A document ends once; the handler's type does not know.
-    let reader = Cell::new(Some(reader));
+    let reader = Cell::new(Some((reader, following)));
     let end = move |_: &mut DocumentEnd<'_>| {
-        if let Some(reader) = reader.take() {
-            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()));
+        if let Some((reader, following)) = reader.take() {
+            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()), following);
         }
         Ok(())
     };
@@ -55,9 +55,5 @@ pub(super) fn look(
         tracing::warn!(%reference, %failure, "a cart page could not be read to its end (report only)");
         String::new()
     };
-    let settings = match &x.plan().shop.own_name {
-        Some(own) => own.in_page(settings),
-        None => settings,
-    };
-    page.close(settings, OnFailure::PassThrough(Box::new(tail)), coding, true)
+    (settings, OnFailure::PassThrough(Box::new(tail)))
 }

@@ -13,7 +13,7 @@ use http::{header, request};
 use super::accounts::{self, Claim};
 use super::{arrive, clear, drift, frame, hygiene};
 use crate::config::credentials::Passwords;
-use crate::config::file::Onward;
+use crate::config::file::Cookies;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::pages::{self, Language, Page, Reader};
@@ -21,8 +21,9 @@ use crate::problem::{Kind, Problem, Side};
 use crate::protocol::oci::entry::{Entry, EntryError, Function};
 use crate::protocol::oci::hook::{Hook, HookRefusal};
 use crate::session::entrance::TooMany;
+use crate::session::held::Held;
 use crate::session::id::Ticket;
-use crate::session::{Ended, Handed, Hold, Session, Waiting, cookie};
+use crate::session::{CarriedBy, Ended, Handed, Hold, Session, Waiting, cookie};
 use crate::shop::{Jar, sign_in};
 
 /// How soon somebody who waits for an account tries again.
@@ -155,13 +156,16 @@ fn may_ask(buyer: &Buyer, function: &Function, address: IpAddr) -> Result<(), Pr
             format!("FUNCTION={function} of buyer `{buyer}` from {address}, which its `functions_from` does not name");
         return Err(Problem::new(Kind::FunctionAddress, detail));
     }
-    match function {
-        Function::Shop => Ok(()),
-        other => Err(Problem::new(
-            Kind::FunctionUnsupported,
-            format!("FUNCTION={} is not configured; only ordinary shopping is", other.as_str()),
-        )),
+    if offers(function) {
+        return Ok(());
     }
+    let detail = format!("FUNCTION={} is not configured; only ordinary shopping is", function.as_str());
+    Err(Problem::new(Kind::FunctionUnsupported, detail))
+}
+
+/// Whether that function is served.
+pub fn offers(function: &Function) -> bool {
+    *function == Function::Shop
 }
 
 /// The buyer whose credentials the call carries. An unknown name takes as long as a wrong password and gets the same answer.
@@ -281,6 +285,7 @@ async fn open(
     let session = Arc::new(Session {
         // A fresh one always, never one that a request brought.
         id: claim.id,
+        carried_by: CarriedBy::Cookie,
         reference: x.reference(),
         buyer: buyer.name.clone(),
         hook,
@@ -290,6 +295,7 @@ async fn open(
         account: claim.account.as_ref().map(|account| account.username.clone()).unwrap_or_default(),
         hold: claim.hold.clone(),
         jar,
+        held: Held::default(),
         handed: Handed::default(),
         seen: AtomicBool::new(false),
         simulated,
@@ -325,22 +331,22 @@ fn falls_in(share: f64) -> bool {
     share > 0.0 && getrandom::fill(&mut drawn).is_ok() && f64::from(u32::from_le_bytes(drawn)) < share * 4_294_967_296.0
 }
 
-/// The browser goes on to a clean address, with the shop's cookies and ours.
+/// The browser goes on to a clean address, with the shop's cookies and ours; where it may keep none, to one that shows it.
 async fn send_on(x: &Exchange, head: &request::Parts, session: &Session, buyer: &Buyer) -> Result<Page, Problem> {
-    let shop = &x.plan().shop;
-    let mut page = match shop.onward {
-        _ if frame::is_framed(x, buyer) => pages::redirect(&arrive::address(x, session).await?),
-        Onward::Redirect => pages::redirect(&shop.start),
-        Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
+    let mut page = match buyer.cookies {
+        Cookies::Required if !frame::is_framed(x, buyer) => arrive::into_the_shop(x, session)?,
+        _ => pages::redirect(&arrive::address(x, session).await?),
     };
-    for line in hygiene::expire(x, session, &head.headers) {
-        page.headers.append(header::SET_COOKIE, line);
+    if buyer.cookies != Cookies::Never {
+        for line in hygiene::expire(x, session, &head.headers) {
+            page.headers.append(header::SET_COOKIE, line);
+        }
+        let seal = x.seal(session.id);
+        for line in session.jar.set_cookies() {
+            page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, line));
+        }
+        page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     }
-    let seal = x.seal(session.id);
-    for line in session.jar.set_cookies() {
-        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, line));
-    }
-    page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     frame::fit(x, session, buyer, &mut page.headers);
     Ok(page)
 }

@@ -8,14 +8,15 @@ use crate::exchange::Exchange;
 use crate::rewrite::embed;
 use crate::session::Session;
 
-/// Whether the buyer's sessions are shown in a frame. Over plain http browsers keep no cookie there, so nothing is tried.
+/// Whether the buyer's sessions are shown in a frame with cookies. Over plain http browsers keep none there, so nothing is
+/// tried.
 pub fn is_framed(x: &Exchange, buyer: &Buyer) -> bool {
     buyer.embed == Embed::Iframe && x.secure()
 }
 
 /// Makes an answer of a session fit for the buyer's frame, where it is shown in one.
 pub fn fit(x: &Exchange, session: &Session, buyer: &Buyer, headers: &mut HeaderMap) {
-    if is_framed(x, buyer) {
+    if is_framed(x, buyer) || (buyer.embed == Embed::Iframe && session.is_in_addresses()) {
         embed::embed(headers, &ancestors(session, buyer));
     }
 }

@@ -72,15 +72,16 @@ pub fn sent_already(x: &Exchange, session: &Session) -> Result<Page, Problem> {
     let (reference, nonce, language) = (session.reference.to_string(), super::nonce()?, session.language());
     let contact = plan.contact.as_deref();
     let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
-    let again = format!("{}return?again=1", plan.prefix);
+    let again = x.at(&format!("{}return?again=1", plan.prefix));
     let mut page = pages::session_over(Ended::Returned, &reader, &[Link::Again(&again)]);
     page.status = StatusCode::CONFLICT;
     Ok(page)
 }
 
 async fn end(x: &Exchange, session: &Session, headers: &HeaderMap, how: Ended) {
+    let jar = super::jar_of(x, session, headers).await;
     match x.sessions().end(session.id, how, accounts::patience(x.plan())).await {
-        Ok(Some(over)) => clear::in_background(x, over, Some(super::jar_of(x, session, headers))),
+        Ok(Some(over)) => clear::in_background(x, over, Some(jar)),
         Ok(None) => {}
         // The buyer leaves all the same; the session goes idle, and then its cart is emptied.
         Err(lost) => {

@@ -2,7 +2,7 @@
 //! than its own.
 //!
 //! ```text
-//! shop's body -> coding::decode -> body::RewritingBody(page's settings) -> coding::encode -> buyer
+//! shop's body -> coding::decode (-> tap) -> body::RewritingBody(page's settings) -> coding::encode -> buyer
 //! shop's head -> response_headers::rewritable -> response_headers::rewrite_head, csp::Opening
 //! ```
 //!
@@ -10,7 +10,9 @@
 //! shop's pace and memory is bounded by a frame. Visitors come here for [`own_name`] alone, and where visitors type the
 //! shop's own name they never do.
 
+pub mod addresses;
 pub mod body;
+pub mod carrier;
 pub mod charset;
 pub mod coding;
 pub mod controls;
@@ -22,3 +24,4 @@ pub mod page;
 pub mod response_headers;
 #[cfg(test)]
 mod scripted;
+pub mod tap;

@@ -151,7 +151,7 @@ impl Connection<'_> {
         let (worker, client, activity) = (self.worker.clone(), self.client.clone(), self.activity.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = activity.begin();
-            let exchange = Exchange::new(worker.shop(), client.clone());
+            let exchange = Exchange::new(worker.shop(), client.clone(), request.headers());
             async move {
                 let answer = proxy::handle(exchange, request).await;
                 Ok::<_, Infallible>(Response::map(answer, |body| Answering::new(body, busy)))

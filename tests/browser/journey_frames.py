@@ -137,7 +137,7 @@ class Frames(unittest.TestCase):
         self.addCleanup(browser.close)
         return browser
 
-    def start(self, embed, preferences, onward="redirect"):
+    def start(self, embed, preferences, onward="redirect", cookies="auto"):
         (shop, system), port = servers(), free_port()
         pem, key = certificate()
         file = WORK / f"proxy-{os.getpid()}-{port}.toml"
@@ -169,6 +169,7 @@ hooks = ["https://{BUYER}:{system}"]
 accounts = {{ strategy = "shared", username = "shopper", password = "x" }}
 default_unit = "PCE"
 embed = "{embed}"
+cookies = "{cookies}"
 """)
         proxy = Process("proxy", [config.BINARY, "run", "--config", file], port, cwd=WORK)
         self.addCleanup(proxy.end)
@@ -217,8 +218,37 @@ embed = "{embed}"
         with self.assertRaises(AssertionError):
             browser.find("#to-cart", seconds=3)
 
-    def test_a_browser_that_keeps_no_cookies_is_told_so_in_the_frame(self):
-        browser = self.start("iframe", {"profile.default_content_setting_values.cookies": 2})
+    NONE = {"profile.default_content_setting_values.cookies": 2}
+
+    def test_this_browser_keeps_no_cookie_at_all(self):
+        browser = self.browser(self.NONE)
+        browser.open(f"https://{SHOP}:{servers()[1]}/cookies")
+        self.assertEqual(browser.find("#kept").text, "")
+
+    def test_a_cart_returns_from_a_frame_without_any_cookie(self):
+        browser = self.start("iframe", self.NONE)
+        self.shop_and_return(browser, "frames-no-cookies.png")
+
+    def test_a_cart_returns_from_a_window_without_any_cookie(self):
+        browser = self.start("window", self.NONE)
+        browser.find("#to-cart")
+        root = browser.url.rsplit("/", 1)[0]
+        self.assertRegex(root, r"/_punchout/s/[\w-]{22}$")
+        # Again and back are ways within the session's own pages; an address that is typed or sent to somebody is not.
+        browser.again()
+        browser.find("#to-cart").click()
+        browser.find(".checkout")
+        browser.back()
+        browser.find("#to-cart")
+        self.assertEqual(browser.url, root + "/")
+        browser.open(root + "/cart")
+        browser.find("#stranger")
+        self.assertNotIn("/s/", browser.url)
+        browser.back()
+        self.shop_and_return(browser)
+
+    def test_a_buyer_whose_sessions_need_cookies_is_told_so_in_the_frame(self):
+        browser = self.start("iframe", self.NONE, cookies="required")
         browser.wait(lambda: "PO-NO-COOKIES" in browser.source, "nobody was told")
         self.assertEqual(browser.all("#stranger"), [])
 

@@ -72,6 +72,16 @@ impl Punchout {
     }
 }
 
+/// The root of the addresses in which a session goes on whose browser came back without a cookie.
+pub fn root_of(arrived: &Answer) -> String {
+    let page = text(arrived);
+    let start = page.split("id=\"onward\" href=\"").nth(1).unwrap_or_else(|| panic!("{page}"));
+    let root = start.split('"').next().unwrap().strip_suffix('/').unwrap().to_owned();
+    let token = root.strip_prefix("/_punchout/s/").unwrap();
+    assert_eq!(token.len(), 22, "{root}");
+    root
+}
+
 /// The shop, and the name of the one article in its cart, as HTML.
 pub fn a_shop() -> (Shop, Arc<Mutex<String>>) {
     let article: Arc<Mutex<String>> = Arc::new(Mutex::new("Drill".to_owned()));
@@ -154,6 +164,10 @@ fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
             "<html><body><table><tr class=line><td class=name>{article}</td><td class=sku>A-1</td><td class=quantity>2</td>\
              <td class=price>12,50</td></tr></table><a class=checkout href='/checkout'>Checkout</a></body></html>"
         )))?,
+        (_, "/moved") => wire.send(
+            "HTTP/1.1 302 Found\r\nLocation: http://shop.example/cart?a=/b\r\nRefresh: 5; url=/cart\r\n\
+             Link: </a.css>; rel=preload\r\nSet-Cookie: moved=1; Path=/; HttpOnly\r\nContent-Length: 0\r\n\r\n",
+        )?,
         (_, "/large") => {
             wire.send("HTTP/1.1 200 OK\r\nContent-Length: 20971520\r\n\r\n")?;
             for _ in 0..320 {

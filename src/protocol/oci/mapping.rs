@@ -212,6 +212,11 @@ impl Mapping {
         }
     }
 
+    /// Inputs without an index.
+    pub(super) fn header(&self) -> &[(String, Source)] {
+        &self.header
+    }
+
     /// The buyer's lengths.
     pub fn limits(&self) -> &Limits {
         &self.limits
