@@ -268,7 +268,7 @@ impl SetUp {
         relay(before_shop, demo.shop_addr, None, (nothing, planted.shop));
         let text = demo::proxy_toml(shop, demo.procurement_addr);
         let at = format!(
-            "admin = \"127.0.0.1:0\"\nworkers = 1\npublic = \"https://{front_address}\"\n[canary]\nproduct = \"/vare/hammer\"\nform = \"#leggtil\"\nfields = {{ antall = \"1\" }}\n[shop]"
+            "admin = \"127.0.0.1:0\"\nworkers = 1\npublic = \"https://{front_address}\"\n[canary]\nproduct = \"/vare/snekkerhammer-20oz\"\nform = \"#leggtil\"\nfields = {{ antall = \"1\" }}\n[shop]"
         );
         let text = text.replacen("[shop]", &at, 1).replace("[buyer.fields]", "embed = \"iframe\"\n[buyer.fields]");
         let text = (planted.file)(text);
@@ -323,7 +323,8 @@ impl SetUp {
 
     fn metrics(&self) -> String {
         let mut wire = Wire::connect(self.running.admin_address().unwrap());
-        text(&wire.ask("GET", "/metrics", "Host: localhost\r\n").unwrap())
+        wire.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        text(&wire.answer("GET").unwrap())
     }
 
     /// Nothing was ordered or returned, and nothing is left in the cart.

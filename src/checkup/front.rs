@@ -75,9 +75,9 @@ pub async fn look(plan: &Plan, public: &Url, trust: &Trust) -> Result<(Report, b
     let front = Front { plan, pool: Pool::new(asked, limits, Live::new(2)), https: public.scheme() == "https" };
     let posted = front.entry(Method::POST).await;
     let there = match posted {
-        Ok((check, there)) => {
+        Ok((check, answer)) => {
             report.checks.push(check);
-            there
+            answer.code().is_some()
         }
         Err(problem) => {
             let advice = "is the proxy running, and does what stands in front of it lead to it?";
@@ -87,10 +87,10 @@ pub async fn look(plan: &Plan, public: &Url, trust: &Trust) -> Result<(Report, b
         }
     };
     match front.entry(Method::GET).await {
-        Ok((check, also)) => {
+        Ok((check, answer)) => {
             report.checks.push(check);
-            front.by_cookie(&mut report).await;
-            Ok((report, there || also))
+            front.by_cookie(&answer, &mut report).await;
+            Ok((report, there || answer.code().is_some()))
         }
         Err(problem) => {
             report.checks.push(Check::fault("entry-get", problem.to_string(), "a catalog call by GET is not answered"));
@@ -145,7 +145,7 @@ impl Front<'_> {
     }
 
     /// A catalog call of nobody: does it arrive whole? And is it our proxy that answers?
-    async fn entry(&self, method: Method) -> Result<(Check, bool), Problem> {
+    async fn entry(&self, method: Method) -> Result<(Check, Answer), Problem> {
         let enter = format!("{}enter", self.plan.prefix);
         let post = method == Method::POST;
         let answer = match post {
@@ -153,11 +153,11 @@ impl Front<'_> {
             false => self.ask(method, &format!("{enter}?{CALL}"), "", None).await?,
         };
         let (name, part) = if post { ("entry-post", "body") } else { ("entry-get", "query") };
-        Ok((judge_entry(name, part, &enter, &answer), answer.code().is_some()))
+        Ok((judge_entry(name, part, &enter, &answer), answer))
     }
 
-    /// What a browser with a session's cookie meets.
-    async fn by_cookie(&self, report: &mut Report) {
+    /// What a browser with a session's cookie meets. `entered` is what a catalog call by GET was answered.
+    async fn by_cookie(&self, entered: &Answer, report: &mut Report) {
         let secure = self.https || self.plan.public.as_ref().is_some_and(|public| public.secure);
         let given = cookie::give(SessionId::random(), secure);
         let pair = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
@@ -171,7 +171,9 @@ impl Front<'_> {
         };
         report.checks.push(judge_cookies(&answer, &given));
         report.checks.extend(self.shop_cookies().await);
-        report.checks.push(judge_frames(&answer, self.plan.buyers.any_framed()));
+        // By an answer of our own: the shop's pages have a word of the shop's on frames, which sessions do not see.
+        let own = if answer.code().is_some() { &answer } else { entered };
+        report.checks.push(judge_frames(own, self.plan.buyers.any_framed()));
         let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
         report.checks.push(clock("public-clock", "the clock at the public address", date, SystemTime::now()));
     }

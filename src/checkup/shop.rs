@@ -253,7 +253,9 @@ async fn stay(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, gives_way: bool
     };
     // Whatever was found: what was put in comes out again.
     match clear::empty(visit, &plan.shop).await {
-        Ok(lines) if found => report.push(Check::ok("emptying", format!("{lines} lines taken out of the cart again"))),
+        Ok(lines) if found => {
+            report.push(Check::ok("emptying", format!("{} taken out of the cart again", counted(lines, "line"))))
+        }
         Ok(_) => report.unreached(&["emptying"]),
         Err(problem) => report.push(not_emptied(&problem)),
     }
@@ -337,7 +339,7 @@ fn read_as(buyer: &Buyer, cart: &Cart, product: &str, page: &str) -> Check {
         return Check::fault("cart", seen, "look at `[canary]` (was it put in?) and at `shop.cart.empty`");
     }
     if cart.lines.is_empty() || !errors.is_empty() {
-        let seen = format!("{} lines read on {page}: {}", cart.lines.len(), errors.join("; "));
+        let seen = format!("{} read on {page}: {}", counted(cart.lines.len(), "line"), errors.join("; "));
         return Check::fault("cart", seen, "the cart page has changed: look at the selectors in `shop.cart`");
     }
     let lines: Vec<_> =
@@ -371,13 +373,21 @@ fn mapped(buyer: &Buyer, cart: &Cart, report: &mut Report) {
 
 fn would_be_returned(mapped: &Mapped) -> Check {
     let inputs = mapped.inputs();
-    let seen = format!("{} lines, {} fields would be returned; nothing was", mapped.lines.len(), inputs.len());
+    let seen = format!(
+        "{} would be returned in {}; nothing was",
+        counted(mapped.lines.len(), "line"),
+        counted(inputs.len(), "field")
+    );
     let details = inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     Check { details, ..Check::ok("canary", seen) }
 }
 
 fn worded(findings: &[Finding], severity: Severity) -> Vec<String> {
     findings.iter().filter(|finding| finding.severity == severity).map(ToString::to_string).collect()
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn told(problem: &Problem) -> String {
