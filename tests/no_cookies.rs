@@ -238,3 +238,44 @@ fn with_cookies_that_are_kept_nothing_is_in_addresses() {
     assert!(!text(&cart).contains("/_punchout/s/"), "{}", text(&cart));
     assert!(cart.head.all("referrer-policy").is_empty());
 }
+
+#[test]
+fn a_request_that_a_script_put_together_is_brought_back_into_its_session() {
+    let world = world("auto");
+    let (root, other) = (root(&world), root(&world));
+    let kept = cookie_field(&enter(&world, AGENT));
+    let fetched = |root: &str, more: &str| {
+        let referer = format!("Referer: http://shop.example{root}/vare/1\r\n");
+        format!("{AGENT}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: empty\r\n{referer}Content-Length: 0\r\n{more}")
+    };
+    let seen = world.shop.seen();
+    for (method, target) in [("POST", "/api/cart?a=b"), ("GET", "//evil.example/"), ("DELETE", "/api/cart/1")] {
+        let answer = world.ask(method, target, &fetched(&root, ""));
+        assert_eq!(
+            (answer.head.status(), answer.head.get("location")),
+            (307, Some(format!("{root}{target}").as_str()))
+        );
+        assert_eq!(answer.head.get("cache-control"), Some("no-store"));
+    }
+    assert_eq!(world.shop.seen(), seen, "the shop is asked once, where the session is");
+    // To all others it is a visitor's request, and says nothing of any session.
+    let dead = "/_punchout/s/AAAAAAAAAAAAAAAAAAAAAA";
+    for (what, more) in [
+        ("a token that is none", fetched(dead, "")),
+        ("another browser", fetched(&root, "").replace("SAP GUI", "Another")),
+        ("another site", fetched(&root, "").replace("same-origin", "cross-site")),
+        ("a browser that does not say", fetched(&root, "").replace("Sec-Fetch-Site", "X-Fetch-Site")),
+        ("a picture", fetched(&root, "").replace("Dest: empty", "Dest: image")),
+        ("a query that is a page", fetched("/?x=", &format!("X-Not: {root}\r\n"))),
+    ] {
+        let answer = world.ask("GET", "/api/cart", &more);
+        assert_eq!((answer.head.status(), answer.head.get("location")), (200, None), "{what}");
+        assert!(world.shop.last().all("cookie").is_empty(), "{what}");
+    }
+    // A session with a cookie stays by that, wherever it comes from.
+    let cart = world.ask("GET", "/cart", &fetched(&other, &kept));
+    assert_eq!(cart.head.status(), 200);
+    let over = world.ask("POST", &format!("{root}/_punchout/cancel"), &format!("{CLICK}Content-Length: 0\r\n"));
+    assert_eq!(over.head.status(), 200);
+    assert_eq!(world.ask("GET", "/api/cart", &fetched(&root, "")).head.status(), 200, "the session is over");
+}

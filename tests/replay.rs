@@ -373,6 +373,42 @@ fn no_disk_and_no_long_page_costs_the_buyer_anything() {
     assert!(counts("punchout_records_total 1"), "{}", metrics());
 }
 
+/// A shop that compresses although nobody asked it to.
+#[test]
+fn a_page_is_kept_without_its_compression() {
+    let html = "<html><body><table><tr class=line><td class=name>Drill</td><td class=sku>A-1</td>\
+                <td class=quantity>2</td><td class=price>12,50</td></tr></table></body></html>";
+    let packed = gzip(html.as_bytes());
+    let shop = common::Shop::start(move |wire, head| {
+        wire.body(head, false)?;
+        let (coding, body) = match (head.method(), head.target()) {
+            ("GET", "/login") => ("identity", b"<form method=post><input name=user><input name=pass></form>".to_vec()),
+            ("POST", "/login") => ("identity", b"<a href='/logout'>bye</a>".to_vec()),
+            _ => ("gzip", packed.clone()),
+        };
+        let length = body.len();
+        wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"))?;
+        wire.send(body)?;
+        Ok(true)
+    });
+    let folder = Folder::new("gzip");
+    let punchout = Punchout::configured(|_| configuration(shop.address) + &recording(&folder, ""), |_| {});
+    let cookies = punchout.enter(&[], "");
+    punchout.ask("GET", "/cart", &cookies);
+    assert_eq!(fs::read_to_string(folder.record_number(1).join("cart.html")).unwrap(), html);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use tokio::io::AsyncWriteExt;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
+        encoder.write_all(bytes).await.unwrap();
+        encoder.shutdown().await.unwrap();
+        encoder.into_inner()
+    })
+}
+
 #[test]
 fn only_the_buyers_that_are_named_are_recorded() {
     let folder = Folder::new("buyers");

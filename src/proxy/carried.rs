@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, LOCATION, REFERRER_POLICY, REFRESH, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, Response, request};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request};
 
 use super::body::Body;
 use crate::exchange::Exchange;
@@ -13,6 +13,7 @@ use crate::problem::{Kind, Problem};
 use crate::rewrite::carrier::Carrier;
 use crate::rewrite::own_name::Name;
 use crate::session::Session;
+use crate::session::address::{Root, is_stranger};
 
 /// What becomes of the addresses in the answer to a request; `None` in a session with a cookie.
 pub(super) fn carrier(x: &Exchange, head: &request::Parts) -> Option<Rc<Carrier>> {
@@ -54,6 +55,32 @@ pub(super) async fn toward_browser(
     if is_page(headers) || headers.contains_key(LOCATION) || headers.contains_key(REFRESH) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     }
+}
+
+/// Brings a request back that has left the session's addresses because a script put its address together: the page that it
+/// comes from has `root`. `None` where that page has no session, or the request is for what a page merely shows.
+///
+/// By a redirect, and never by what it asks for: an answer that depends on the Referer is one that a cache could give to
+/// whoever asks next. The browser is told nothing that it has not said itself, and only our own pages can have it say so.
+pub(super) async fn bring_back(x: &Exchange, root: &Root, head: &request::Parts) -> Option<Response<Body>> {
+    let said = |name: &str, among: &[&str]| {
+        head.headers.get(name).is_some_and(|value| among.iter().any(|one| value.as_bytes() == one.as_bytes()))
+    };
+    let asked_by_page =
+        said("sec-fetch-site", &["same-origin"]) && said("sec-fetch-dest", &["empty", "document", "iframe", "frame"]);
+    if !asked_by_page || super::headers::upgrade(&head.headers).is_some() {
+        return None;
+    }
+    // A store that is lost leaves visitors alone.
+    let session = x.sessions().find(root.id()?).await.ok()??;
+    if !session.is_in_addresses() || is_stranger(&session, &head.headers) {
+        return None;
+    }
+    x.belongs_to(&session);
+    let mut page = pages::redirect(&root.at(head.uri.path_and_query()?.as_str()));
+    // With its method and its body.
+    page.status = StatusCode::TEMPORARY_REDIRECT;
+    Some(super::own(page))
 }
 
 /// For whoever comes with a session's address and not from its pages: what any visitor gets there. So an address that was

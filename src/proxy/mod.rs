@@ -60,6 +60,13 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     if route != Route::Visitor {
         x.course().set(Course { punchout: true, ..Course::default() });
     }
+    if route == Route::Visitor
+        && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
+        && let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await
+    {
+        x.course().set(Course { punchout: true, ..Course::default() });
+        return Ok(answer);
+    }
     if let (Claim::Open, Some(_), Some((session, _))) = (claim, x.root(), &punchout)
         && address::is_stranger(session, &head.headers)
     {

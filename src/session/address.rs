@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::header::USER_AGENT;
+use http::header::{REFERER, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 
@@ -41,6 +41,14 @@ impl Root {
         parts.path_and_query = PathAndQuery::try_from(target).ok().or(Some(PathAndQuery::from_static("/")));
         *address = Uri::from_parts(parts).unwrap_or_default();
         Some(root)
+    }
+
+    /// The root of the page from which a request says that it comes. Visitors pay for a look at their Referer.
+    pub fn of_referer(prefix: &str, headers: &HeaderMap) -> Option<Root> {
+        let referer = headers.get(REFERER)?;
+        memchr::memmem::find(referer.as_bytes(), prefix.as_bytes())?;
+        let mut page: Uri = referer.to_str().ok()?.parse().ok()?;
+        Root::take_off(prefix, &mut page).filter(|root| root.token.is_some())
     }
 
     /// The session that it may be the root of.

@@ -196,7 +196,11 @@ impl<'r> Redactor<'r> {
             serde_json::Value::Object(members) => {
                 for (name, value) in members {
                     match value {
-                        serde_json::Value::String(text) if self.secret_names.is_match(name) => *text = MASK.to_owned(),
+                        serde_json::Value::String(_) | serde_json::Value::Number(_)
+                            if self.secret_names.is_match(name) =>
+                        {
+                            *value = MASK.into();
+                        }
                         value => self.value(value),
                     }
                 }
@@ -377,9 +381,12 @@ mod tests {
         let (redaction, entry) = (redaction(), entry());
         let redactor = Redactor::new(&redaction, &entry, &[]);
         let page =
-            br#"[{"nonce":"n1","items":[{"name":"Bolt","price":12.50,"owner":"kari@acme.example"}],"sessionId":"9"}]"#;
+            br#"[{"nonce":"n1","items":[{"name":"Bolt","price":12.50,"owner":"kari@acme.example"}],"sessionId":"9","tokenNumber":77}]"#;
         let masked = String::from_utf8(redactor.json(page).unwrap()).unwrap();
-        assert!(!masked.contains("n1") && !masked.contains("kari") && !masked.contains("\"9\""), "{masked}");
+        assert!(
+            !masked.contains("n1") && !masked.contains("kari") && !masked.contains("\"9\"") && !masked.contains("77"),
+            "{masked}"
+        );
         assert!(masked.contains("\"Bolt\"") && masked.contains("12.5"), "{masked}");
     }
 }
