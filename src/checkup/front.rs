@@ -251,8 +251,8 @@ fn judge_cookies(answer: &Answer, given: &HeaderValue) -> Check {
             "let the browser's Cookie through. Is `public` what visitors type, https or not? Does a cache answer?";
         return Check::fault("cookies", seen, advice);
     }
-    let lines = answer.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let Some(came) = lines.filter(|line| line.split('=').next() == Some(name)).next_back() else {
+    let mut lines = answer.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let Some(came) = lines.rfind(|line| line.split('=').next() == Some(name)) else {
         let seen = format!("lost: Set-Cookie of `{name}` does not come through");
         return Check::fault("cookies", seen, "let Set-Cookie through: without it a buyer has no session");
     };

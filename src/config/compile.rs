@@ -26,10 +26,13 @@ mod buyer;
 mod canary;
 mod habits;
 mod listen;
+mod offers;
 mod origin;
+mod overlaps;
 mod record;
 mod shop;
 mod store;
+mod tables;
 
 pub use habits::{Habits, habits_of};
 
@@ -96,7 +99,7 @@ pub(super) fn plan(
     let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
     let canary = canary::canary(file, &buyers, &mut notes);
-    Some(Plan {
+    let plan = Plan {
         listen,
         admin,
         tls,
@@ -117,7 +120,11 @@ pub(super) fn plan(
         record,
         drift,
         canary,
-    })
+    };
+    if notes.faults.is_empty() {
+        overlaps::overlaps(file, &plan, &mut notes);
+    }
+    Some(plan)
 }
 
 /// Where ops look in, alone: for who asks a proxy that runs while its file has faults elsewhere.
