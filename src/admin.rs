@@ -5,6 +5,7 @@
 
 mod allow;
 mod answer;
+mod checkup;
 mod console;
 mod simulator;
 
@@ -63,6 +64,8 @@ pub struct Inside {
     pub connections: Box<dyn Fn() -> usize + Send>,
     /// Whether we are stopping.
     pub draining: Box<dyn Fn() -> bool + Send>,
+    /// Whoever looks at the shop for `doctor`.
+    pub checkup: tokio::sync::Mutex<()>,
 }
 
 /// Opens the listener.

@@ -32,6 +32,7 @@
 //! | [`survey`] | what is found on the pages of a shop that nobody has described, for `init` |
 //! | [`server`] | listeners, acceptor, workers, time-outs, draining |
 //! | [`admin`] | what ops ask a running proxy: is it ready, numbers, how much is logged |
+//! | [`checkup`] | is all well? What `doctor` and the canary look at |
 //! | [`proxy`] | the story of a request: route, forward, a session's requests, problems to pages |
 //! | [`punchout`] | a session's life: how it begins, how its cart is handed over |
 //! | [`exchange`] | what one request carries on its way |
@@ -55,6 +56,7 @@ pub mod demo;
 pub mod survey;
 pub mod server;
 pub mod admin;
+pub mod checkup;
 pub mod proxy;
 pub mod punchout;
 pub mod exchange;

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use super::Inside;
 use super::allow::{Refused, allow};
-use super::{console, simulator};
+use super::{checkup, console, simulator};
 use crate::observe::LEVELS;
 use crate::observe::metrics::{self, Present};
 use crate::session::store::Count;
@@ -58,9 +58,13 @@ pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming
             let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
             simulator::begin(inside, host, &read(body).await)
         }
+        (&Method::POST, "/checkup") => checkup::look(inside, &read(body).await).await,
+        (_, "/checkup") => not_allowed("POST"),
         (_, "/live" | "/ready" | "/metrics") => not_allowed("GET, HEAD"),
         (_, "/log-level") => not_allowed("GET, HEAD, PUT"),
-        _ => plain(StatusCode::NOT_FOUND, "there are / (the console), /live, /ready, /metrics and /log-level"),
+        _ => {
+            plain(StatusCode::NOT_FOUND, "there are / (the console), /live, /ready, /metrics, /log-level and /checkup")
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod demo;
 mod descriptors;
+mod doctor;
 mod extract;
 mod hash_password;
 mod health;
@@ -44,6 +45,9 @@ enum Verb {
     Reload(reload::Options),
     /// Ask a running proxy, at its `admin` address, whether it is ready. Ends with 0 or 1.
     Health(health::Options),
+    /// Look at everything from the public address to the shop's cart: one line each, and what to do. Ends with 0 where all is
+    /// well, 1 with a warning, 2 with a fault.
+    Doctor(doctor::Options),
     /// Find a cart that was handed over, and send it again: from the file of `[audit]`.
     Returns(returns::Options),
     /// Read and map a recorded cart page again and show what is different now. Ends with 0: the same, 1: not, 2: cannot be told.
@@ -85,6 +89,7 @@ impl Command {
             Verb::Check(options) => check::check(&options),
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
+            Verb::Doctor(options) => doctor::doctor(&options),
             Verb::Returns(options) => returns::returns(&options),
             Verb::Replay(options) => replay::replay(&options),
             Verb::Sheet(options) => sheet::sheet(&options),

@@ -23,6 +23,7 @@ use crate::upstream::{PoolLimits, Webhook};
 mod accounts;
 mod admin;
 mod buyer;
+mod canary;
 mod habits;
 mod listen;
 mod offers;
@@ -97,6 +98,7 @@ pub(super) fn plan(
     let audit = audit(file, &mut notes);
     let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
+    let canary = canary::canary(file, &buyers, &mut notes);
     let plan = Plan {
         listen,
         admin,
@@ -117,6 +119,7 @@ pub(super) fn plan(
         audit,
         record,
         drift,
+        canary,
     };
     if notes.faults.is_empty() {
         overlaps::overlaps(file, &plan, &mut notes);

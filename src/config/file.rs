@@ -18,7 +18,7 @@ use crate::protocol::oci::form::HookQuery;
 use crate::protocol::oci::names::EntryNames;
 use crate::protocol::oci::number::DecimalMark;
 use crate::protocol::oci::source::FieldSource;
-use crate::shop::{EmptyingSource, SignInSource};
+use crate::shop::{EmptyingSource, Format, SignInSource};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -70,6 +70,8 @@ pub struct File {
     pub record: RecordFile,
     /// When a rule that used to match is lost, and who is told.
     pub drift: DriftFile,
+    /// A punchout that we make ourselves, to see that one can be made.
+    pub canary: CanaryFile,
     /// The shop's word for a unit, to the code that buyers get.
     pub units: BTreeMap<String, String>,
     /// The shop's category, to the class that buyers get.
@@ -529,6 +531,28 @@ pub struct DriftFile {
     pub misses: Option<u32>,
     /// Who is told, by a POST.
     pub webhook: Option<String>,
+}
+
+/// `[canary]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CanaryFile {
+    /// How often the running proxy makes one; never by default.
+    pub every: Option<Time>,
+    /// As which buyer; the only one by default.
+    pub buyer: Option<String>,
+    /// Path and query of the page of the product that it puts into the cart.
+    pub product: Option<String>,
+    /// CSS selector of the page's form that puts it in; without one, opening the page does.
+    pub form: Option<String>,
+    /// Field name to text.
+    pub fields: BTreeMap<String, String>,
+    /// Name of the button that is pressed.
+    pub submit: Option<String>,
+    /// Where JSON is posted.
+    pub action: Option<String>,
+    /// `form` or `json`.
+    pub format: Format,
 }
 
 /// `[audit]`

@@ -30,7 +30,7 @@ use crate::rewrite::controls::Controls;
 use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
 use crate::secret::Secret;
-use crate::shop::{Account, Emptying, SignIn, Template};
+use crate::shop::{Account, Emptying, Product, SignIn, Template};
 use crate::upstream::{Origin, PoolLimits, Webhook};
 
 /// The plan in force; a reload stores a new one, and the next request sees it.
@@ -77,6 +77,19 @@ pub struct Plan {
     pub record: Option<Arc<Recording>>,
     /// When a rule that used to match is lost, and who is told.
     pub drift: Drift,
+    /// The punchout that we make ourselves, to see that one can be made.
+    pub canary: Canary,
+}
+
+/// See [`Plan::canary`].
+#[derive(Clone, Debug)]
+pub struct Canary {
+    /// How often the running proxy makes one, if it does.
+    pub every: Option<Duration>,
+    /// As which buyer; a name that is in the plan.
+    pub buyer: Option<String>,
+    /// What is put into the cart.
+    pub product: Option<Product>,
 }
 
 /// See [`Plan::drift`].

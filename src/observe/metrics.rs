@@ -43,6 +43,9 @@ pub struct Metrics {
     findings: Counts<2>,
     rules: Counts<2>,
     drift: Family<Labels<1>, Gauge>,
+    canaries: Counts<2>,
+    canary_well: Family<Labels<1>, Gauge>,
+    canary_at: Family<Labels<1>, Gauge>,
     shop_seconds: Histogram,
     rewriting_seconds: Histogram,
     audit_failures: Counter,
@@ -132,6 +135,9 @@ impl Metrics {
             findings: Family::default(),
             rules: Family::default(),
             drift: Family::default(),
+            canaries: Family::default(),
+            canary_well: Family::default(),
+            canary_at: Family::default(),
             shop_seconds: Histogram::new(SHOP_SECONDS),
             rewriting_seconds: Histogram::new(REWRITING_SECONDS),
             audit_failures: Counter::default(),
@@ -174,6 +180,12 @@ impl Metrics {
         );
         let drift = "1 for a rule that used to match and no longer does";
         all.register("rule_drift", drift, self.drift.clone());
+        let canaries = "Punchouts that we made ourselves, by buyer and what came of them: good, failed, skipped";
+        all.register("canaries", canaries, self.canaries.clone());
+        let well = "1 where the last of them that was made went well, 0 where it failed";
+        all.register("canary_last_successful", well, self.canary_well.clone());
+        let at = "When one last went well, in seconds since 1970";
+        all.register_with_unit("canary_last_success_timestamp", at, Unit::Seconds, self.canary_at.clone());
         let shop = "From a session's request to the head of the shop's answer";
         all.register_with_unit("shop_answer", shop, Unit::Seconds, self.shop_seconds.clone());
         let rewriting = "Work on one page of a session: decoding, reading, rewriting, compressing";
@@ -262,6 +274,19 @@ impl Metrics {
         self.drift.get_or_create(&[("rule", rule.to_owned())]).set(drifted.into());
     }
 
+    /// A punchout of our own came to that: `good`, `failed`, or `skipped`, where a buyer came first.
+    pub fn canary(&self, buyer: &str, outcome: &'static str) {
+        let buyer = || ("buyer", buyer.to_owned());
+        self.canaries.get_or_create(&[buyer(), ("outcome", outcome.to_owned())]).inc();
+        if outcome == "skipped" {
+            return;
+        }
+        self.canary_well.get_or_create(&[buyer()]).set((outcome == "good").into());
+        if outcome == "good" {
+            self.canary_at.get_or_create(&[buyer()]).set(seconds_now());
+        }
+    }
+
     /// How long the shop took to begin its answer to a session.
     pub fn shop_answered(&self, after: Duration) {
         self.shop_seconds.observe(after.as_secs_f64());
@@ -291,8 +316,7 @@ impl Metrics {
     pub fn took_up(&self, checksum: &str) {
         self.configuration.clear();
         self.configuration.get_or_create(&[("sha256", checksum.to_owned())]).set(1);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.reloaded_at.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        self.reloaded_at.set(seconds_now());
         self.reloaded_well.set(1);
     }
 
@@ -337,6 +361,11 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
     }
+}
+
+fn seconds_now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

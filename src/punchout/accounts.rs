@@ -94,6 +94,31 @@ pub async fn claim(
     }))
 }
 
+/// An account for a look at the shop that is no session, of which nothing is handed over; `None` where a session has it.
+/// `alone`: what is in its cart is whoever's has the account.
+///
+/// # Errors
+/// A store that is lost.
+pub async fn claim_to_look(
+    store: &Store,
+    account: Option<Account>,
+    alone: bool,
+    patience: Duration,
+) -> Result<Option<Claim>, Problem> {
+    let id = SessionId::random();
+    let hold = match account.as_ref().filter(|_| alone) {
+        Some(account) => {
+            let key = account.key();
+            if store.lease(std::slice::from_ref(&key), id, patience).await?.is_none() {
+                return Ok(None);
+            }
+            Hold::Lease(key)
+        }
+        None => Hold::Own,
+    };
+    Ok(Some(Claim { store: store.clone(), id, account, hold, settled: false }))
+}
+
 /// The account for a look at the shop that touches no cart. One of a pool is leased for it, so that no session begins with it
 /// meanwhile; a person's own session goes on.
 ///

@@ -30,23 +30,30 @@ pub fn looked(shop: &Rc<Shop>, rule: &str, matched: bool) {
     } else {
         tracing::info!(rule, "a rule matches again");
     }
-    if let Some(webhook) = drift.webhook.clone() {
-        let told = serde_json::json!({
+    tell(
+        shop,
+        &serde_json::json!({
             "event": if lost { "rule-lost" } else { "rule-found" },
             "rule": rule,
             "shop": shop.plan.origin.to_string(),
             "text": format!("punchout-proxy: {rule} {}", if lost { "no longer matches" } else { "matches again" }),
-        });
-        tokio::task::spawn_local(async move {
-            if let Err(problem) = tell(&webhook, told.to_string()).await {
-                // Its address may be a secret.
-                tracing::warn!(code = problem.kind.code(), "the webhook for drift was not told: {}", problem.detail);
-            }
-        });
-    }
+        }),
+    );
 }
 
-async fn tell(webhook: &Webhook, json: String) -> Result<(), Problem> {
+/// Posts to the webhook, where there is one, in a task of its own.
+pub fn tell(shop: &Shop, told: &serde_json::Value) {
+    let Some(webhook) = shop.plan.drift.webhook.clone() else { return };
+    let told = told.to_string();
+    tokio::task::spawn_local(async move {
+        if let Err(problem) = post(&webhook, told).await {
+            // Its address may be a secret.
+            tracing::warn!(code = problem.kind.code(), "the webhook for drift was not told: {}", problem.detail);
+        }
+    });
+}
+
+async fn post(webhook: &Webhook, json: String) -> Result<(), Problem> {
     let limits = PoolLimits { connect_timeout: PATIENCE, first_byte_timeout: PATIENCE, ..PoolLimits::default() };
     // A connection of its own: the shop's are the shop's.
     let pool = Pool::new(webhook.origin.clone(), limits, Live::new(1));

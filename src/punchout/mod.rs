@@ -40,7 +40,7 @@ fn visit(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>, jar: 
 ///
 /// # Errors
 /// A host that is none.
-fn visit_as(shop: &Shop, browser: Browser, jar: Jar) -> Result<Visit, Problem> {
+pub fn visit_as(shop: &Shop, browser: Browser, jar: Jar) -> Result<Visit, Problem> {
     let plan = &shop.plan;
     let limits =
         VisitLimits { page_size: plan.shop.page_size, deadline: plan.shop.sign_in_time, ..VisitLimits::default() };

@@ -105,6 +105,11 @@ impl Controls {
 }
 
 impl Controls {
+    /// What they are known by.
+    pub fn selectors(&self) -> &[Selector] {
+        &self.whole
+    }
+
     /// Counts the controls of a page in [`Seen::controls`], and leaves them as they are.
     pub fn count(&self, seen: &Rc<Seen>) -> Vec<(Cow<'static, Selector>, ElementContentHandlers<'static>)> {
         let count = |selector: &Selector| {

@@ -117,6 +117,7 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
             live,
             connections: Box::new(move || most.saturating_sub(room.left())),
             draining: Box::new(move || draining.is_on()),
+            checkup: tokio::sync::Mutex::new(()),
         };
         running.admin = Some(on_thread("admin".into(), move || async move {
             tokio::select! {

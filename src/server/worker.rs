@@ -16,6 +16,7 @@ use super::addresses::{Addresses, Place};
 use super::connection;
 use super::drain::Drain;
 use super::room::Room;
+use crate::checkup::canary;
 use crate::config::plan::Listener;
 use crate::config::{Limits, Plans};
 use crate::exchange::Shop;
@@ -147,7 +148,13 @@ pub(super) fn start(number: usize, shared: Shared) -> io::Result<(Desk, JoinHand
     let load = Arc::new(Load { open: AtomicUsize::new(0), empty: Notify::new() });
     let served = load.clone();
     let thread = super::on_thread(format!("worker-{number}"), move || async move {
-        serve(desk, Worker::new(shared), served).await;
+        let worker = Worker::new(shared);
+        // One of them for all.
+        if number == 0 {
+            let shop = worker.clone();
+            tokio::task::spawn_local(canary::keep(move || shop.shop()));
+        }
+        serve(desk, worker, served).await;
     })?;
     Ok((Desk { arrivals, load }, thread))
 }

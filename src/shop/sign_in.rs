@@ -128,6 +128,13 @@ impl SignIn {
     }
 }
 
+impl SignIn {
+    /// The address of the sign-in page.
+    pub fn page(&self) -> &str {
+        self.step.page()
+    }
+}
+
 fn location(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Option<Location> {
     Location::parse(text.as_ref()?).map_err(|error| errors.push(format!("{key}: {error}"))).ok()
 }

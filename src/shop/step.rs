@@ -115,6 +115,11 @@ impl Step {
         }
     }
 
+    /// The address of its page.
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
     /// Opens its page.
     ///
     /// # Errors

@@ -27,25 +27,10 @@ pub(super) enum Connector {
 impl Connector {
     /// TLS, with the shop's certificate checked against `trust` and its name against `host`.
     pub(super) fn tls(host: &Host<&str>, trust: &Trust) -> Result<Self, String> {
-        let mut roots = rustls::RootCertStore::empty();
-        let mut why = "no certificate authority was given".to_owned();
-        match trust {
-            Trust::Only(authorities) => {
-                roots.add_parsable_certificates(authorities.iter().cloned());
-            }
-            Trust::DangerAnybody => return Connector::tls_to(host, unchecked()?),
-            Trust::System => {
-                let found = rustls_native_certs::load_native_certs();
-                roots.add_parsable_certificates(found.certs);
-                why = match found.errors.first() {
-                    Some(error) => format!("the machine's root certificates cannot be read: {error}"),
-                    None => "this machine has no root certificates (package ca-certificates)".to_owned(),
-                };
-            }
+        if *trust == Trust::DangerAnybody {
+            return Connector::tls_to(host, unchecked()?);
         }
-        if roots.is_empty() {
-            return Err(why);
-        }
+        let roots = roots(trust)?;
         Connector::tls_to(host, builder()?.with_root_certificates(roots).with_no_client_auth())
     }
 
@@ -60,7 +45,27 @@ impl Connector {
     }
 }
 
-fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
+/// The authorities whose word is taken; where anybody is trusted, those of the machine.
+pub(super) fn roots(trust: &Trust) -> Result<rustls::RootCertStore, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    let mut why = "no certificate authority was given".to_owned();
+    match trust {
+        Trust::Only(authorities) => {
+            roots.add_parsable_certificates(authorities.iter().cloned());
+        }
+        Trust::System | Trust::DangerAnybody => {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+            why = match found.errors.first() {
+                Some(error) => format!("the machine's root certificates cannot be read: {error}"),
+                None => "this machine has no root certificates (package ca-certificates)".to_owned(),
+            };
+        }
+    }
+    if roots.is_empty() { Err(why) } else { Ok(roots) }
+}
+
+pub(super) fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())

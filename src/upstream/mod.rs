@@ -5,6 +5,7 @@
 //! between tasks.
 
 mod body;
+mod certificate;
 mod connect;
 mod link;
 mod live;
@@ -18,6 +19,7 @@ mod webhook;
 use std::time::Duration;
 
 pub use body::{Body, BodyError};
+pub use certificate::{Certificate, certificate};
 pub use connect::Stream;
 pub use live::Live;
 pub use origin::{Origin, OriginError, Scheme, Trust};

@@ -39,7 +39,7 @@ pub struct Origin {
     host_header: HeaderValue,
     /// A Unix socket, instead of host and port.
     pub(super) socket: Option<PathBuf>,
-    trust: Trust,
+    pub(super) trust: Trust,
     pub(super) connector: Connector,
 }
 
@@ -131,6 +131,11 @@ impl Origin {
     /// Plain or TLS.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Whose word on its certificate is taken.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The name or address to resolve; IPv6 without brackets.

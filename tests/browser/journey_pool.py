@@ -1,8 +1,12 @@
 """Several buyers at once, each with an account and a cart of its own; and the ways back."""
 
+import json
+import subprocess
 import unittest
 
+import config
 from journey import Journey, the_driver
+from processes import free_port
 from shop import BUYER, SECOND
 
 MESSAGES = {"waiting": "PO-POOL-BUSY", "over": "PO-SESSION-OVER"}
@@ -63,6 +67,24 @@ class Pool(Journey):
             [arrived] = self.hook.arrivals()
             self.assertEqual(any(name.startswith("NEW_ITEM") for name in arrived["post"]), fields)
             browser.wait(lambda: self.shop.basket_of(BUYER) == [], "the cart was not emptied")
+
+    def test_the_doctor_looks_without_disturbing_a_buyer(self):
+        product = {"product": "/catalogue/x_1/", "form": "#add_to_basket_form", "fields": {"quantity": "1"}}
+        proxy = self.proxy(accounts=[BUYER, SECOND], top={"admin": f"127.0.0.1:{free_port()}", "canary": product})
+        browser = self.browser()
+        self.punch_out(browser, proxy)
+        self.assert_signed_in(browser, proxy)
+        self.buy(browser, proxy, 2)
+        command = [config.BINARY, "doctor", "--json", "--config", proxy.config]
+        done = subprocess.run(command, capture_output=True, text=True)
+        found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 of 2 free", found["accounts"]["seen"])
+        self.assertIn("Skrutrekker", found["cart"]["seen"])
+        self.assertIn("NEW_ITEM-VENDORMAT[1] = 1", found["canary"]["details"])
+        self.assertEqual((self.shop.basket_of(BUYER), self.shop.basket_of(SECOND)), ([2], []))
+        self.assertEqual((self.shop.orders(), self.hook.arrivals()), (0, []))
+        self.assertNotIn(BUYER[1], done.stdout + done.stderr)
 
     def test_a_double_click_sends_one_cart(self):
         browser, proxy = self.browser(), self.proxy()
