@@ -62,10 +62,13 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     }
     if route == Route::Visitor
         && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
-        && let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await
     {
-        x.course().set(Course { punchout: true, ..Course::default() });
-        return Ok(answer);
+        if let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await {
+            x.course().set(Course { punchout: true, ..Course::default() });
+            return Ok(answer);
+        }
+        // What a session's page merely shows; the shop need not learn whose page it is.
+        root.out_of_all(&mut head.headers);
     }
     if let (Claim::Open, Some(_), Some((session, _))) = (claim, x.root(), &punchout)
         && address::is_stranger(session, &head.headers)
