@@ -1,5 +1,5 @@
 //! `fixtures/config/good/*.toml` are configurations to run with; `fixtures/config/bad/*.toml` are not, and
-//! `<name>.faults` beside each says what must be told, line by line. Adding a case is adding a file; `BLESS=1` writes the
+//! `<name>.faults` beside each says what must be told, line by line; so does `<name>.warnings` beside a good one. Adding a case is adding a file; `BLESS=1` writes the
 //! `.faults` anew, to be read before it is committed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use punchout_proxy::config::effective::effective;
 use punchout_proxy::config::{self, Outcome};
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -29,6 +30,9 @@ fn good_ones_have_no_fault() {
         let outcome = read(&file);
         assert_eq!(outcome.faults, [], "{}", file.display());
         assert!(outcome.plan.is_some(), "{}", file.display());
+        let Ok(expected) = fs::read_to_string(file.with_extension("warnings")) else { continue };
+        let told: String = outcome.warnings.iter().map(|warning| format!("{warning}\n")).collect();
+        assert_eq!(told, expected, "{}", file.display());
     }
 }
 
@@ -81,7 +85,9 @@ fn the_commented_keys_of_the_shipped_proxy_toml_are_keys() {
         .collect();
     let faults: Vec<_> = config::read(&all, Path::new("/")).faults.iter().map(ToString::to_string).collect();
     // Files and variables that this machine does not have.
-    let missing = |fault: &String| ["_file: ", "_env: ", ": /etc/punchout/"].iter().any(|part| fault.contains(part));
+    let missing = |fault: &String| {
+        ["_file: ", "_env: ", ": /etc/punchout/", ".csv: No such file"].iter().any(|part| fault.contains(part))
+    };
     let faults: Vec<_> = faults.into_iter().filter(|fault| !missing(fault)).collect();
     assert_eq!(faults, [""; 0], "a key in a comment of proxy.toml is none, or has a value that is not taken");
 }
@@ -101,4 +107,42 @@ fn check_and_run_refuse_a_bad_file_alike() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_punchout-proxy")).args(["check", "--config"]).arg(good).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_file_in_force_makes_the_same_plan() {
+    // Tables without an order print in any: what is compared is the lines.
+    let lines = |outcome: Outcome| {
+        let plan = outcome.plan.unwrap_or_else(|| panic!("{:#?}", outcome.faults));
+        let mut lines: Vec<String> = format!("{plan:#?}").lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    for file in files("good") {
+        let (text, folder) = (fs::read_to_string(&file).unwrap(), file.parent().unwrap());
+        let printed = effective(&text, folder).unwrap();
+        assert!(!printed.contains("preset =") && !printed.contains("profile ="), "{printed}");
+        let (of_printed, of_file) = (lines(config::read(&printed, folder)), lines(read(&file)));
+        let differing: Vec<_> = of_printed.iter().filter(|line| !of_file.contains(line)).collect();
+        assert!(of_printed == of_file, "{}: {differing:#?}", file.display());
+    }
+}
+
+#[test]
+fn check_prints_the_file_in_force_without_secrets() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let least = fs::read_to_string(files("good").iter().find(|file| file.ends_with("least.toml")).unwrap()).unwrap();
+    let file = folder.join("proxy.toml");
+    fs::write(&file, least.replace("password_file = \"shop-password\"", "password = \"hunter2\"")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_punchout-proxy"));
+    let output = command.args(["check", "--print", "--config"]).arg(&file).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+    // Of the preset, and a default.
+    for key in ["#basket_formset .basket-items", "idle = \"30m\"", "password = \"***\""] {
+        assert!(printed.contains(key), "no {key} in {printed}");
+    }
+    assert_eq!(config::read(&printed, &folder).faults, []);
 }

@@ -305,6 +305,9 @@ def idle(arguments):
         contender = Contender(one, 8120 + number)
         streams = []
         try:
+            # What the first requests need is no connection's: code that is read in, tables that grow.
+            for _ in range(50):
+                get(contender, "/1k")
             time.sleep(1)
             before = resident_kib(contender.pids())
             for _ in range(arguments.idle):

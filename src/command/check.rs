@@ -5,12 +5,24 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::EX_CONFIG;
+use super::{Config, EX_CONFIG};
 use crate::config::{self, Outcome, plan::Plan};
 
+/// Options of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: Config,
+    /// Print the file as it is in force: preset, profiles and defaults written out, secrets masked.
+    #[arg(long)]
+    print: bool,
+}
+
 /// Prints every fault and warning, and ends with 0 or 78.
-pub(super) fn check(path: &Path) -> ExitCode {
+pub(super) fn check(options: &Options) -> ExitCode {
+    let path = options.config.config.as_path();
     match load(path) {
+        Some(_) if options.print => print(path),
         Some(plan) => {
             let buyers = plan.buyers.len();
             println!("{}: good; {buyers} {}", path.display(), if buyers == 1 { "buyer" } else { "buyers" });
@@ -18,6 +30,17 @@ pub(super) fn check(path: &Path) -> ExitCode {
         }
         None => ExitCode::from(EX_CONFIG),
     }
+}
+
+/// The file in force, on standard output.
+fn print(path: &Path) -> ExitCode {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let text = std::fs::read_to_string(path).ok().and_then(|text| config::effective::effective(&text, folder));
+    // It had no fault a moment ago.
+    let Some(text) = text else { return ExitCode::from(EX_CONFIG) };
+    println!("# {} as it is in force: preset, profiles and defaults written out, secrets masked.\n", path.display());
+    print!("{text}");
+    ExitCode::SUCCESS
 }
 
 /// What the file at `path` comes to.

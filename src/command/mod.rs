@@ -37,7 +37,7 @@ enum Verb {
     /// Serve the shop, and punchout sessions in it, until SIGTERM or Ctrl-C.
     Run(run::Options),
     /// Say what is wrong with the configuration: all of it at once, with line and column. Ends with 0 or 78.
-    Check(Config),
+    Check(check::Options),
     /// Make a running proxy take up its changed configuration, if that has no fault; sessions and connections stay.
     Reload(reload::Options),
     /// Ask a running proxy, at its `admin` address, whether it is ready. Ends with 0 or 1.
@@ -76,7 +76,7 @@ impl Command {
         match self.verb {
             Verb::Init(options) => init::init(&options),
             Verb::Run(options) => run::run(&options),
-            Verb::Check(config) => check::check(&config.config),
+            Verb::Check(options) => check::check(&options),
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
             Verb::Returns(options) => returns::returns(&options),

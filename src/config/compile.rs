@@ -25,10 +25,13 @@ mod admin;
 mod buyer;
 mod habits;
 mod listen;
+mod offers;
 mod origin;
+mod overlaps;
 mod record;
 mod shop;
 mod store;
+mod tables;
 
 pub use habits::{Habits, habits_of};
 
@@ -94,7 +97,7 @@ pub(super) fn plan(
     let audit = audit(file, &mut notes);
     let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
-    Some(Plan {
+    let plan = Plan {
         listen,
         admin,
         tls,
@@ -114,7 +117,11 @@ pub(super) fn plan(
         audit,
         record,
         drift,
-    })
+    };
+    if notes.faults.is_empty() {
+        overlaps::overlaps(file, &plan, &mut notes);
+    }
+    Some(plan)
 }
 
 /// Where ops look in, alone: for who asks a proxy that runs while its file has faults elsewhere.

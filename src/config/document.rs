@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -101,6 +102,16 @@ impl<'t> Document<'t> {
                 return T::default();
             }
         }
+    }
+
+    /// The document over `bases`, as one table; `None` where a value in it is none of TOML's.
+    pub fn merged(&self, bases: &[Base<'t>]) -> Option<toml::Table> {
+        let mut tree = self.tree.clone();
+        for base in bases {
+            let (under, _) = DeTable::parse_recoverable(base.text);
+            base.lay_under(tree.get_mut(), under.into_inner());
+        }
+        toml::Table::deserialize(toml::de::Deserializer::from(tree)).ok()
     }
 
     /// A fault about `key` (`shop.cart.line`, `buyer[1].hooks[0]`), placed at the key or at the nearest one above it.

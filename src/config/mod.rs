@@ -6,6 +6,7 @@
 pub mod compile;
 pub mod credentials;
 pub mod document;
+pub mod effective;
 pub mod file;
 pub mod limits;
 pub mod plan;
@@ -41,13 +42,19 @@ pub fn read(text: &str, folder: &Path) -> Outcome {
     if !faults.is_empty() {
         return Outcome { plan: None, faults, warnings };
     }
-    let preset = presets::named_in(&document, &mut faults);
-    let mut bases: Vec<Base<'_>> = preset.map(|text| Base { item: None, text, depth: 2 }).into_iter().collect();
-    bases.extend(profiles::named_in(&document, &mut faults));
+    let bases = bases(&document, &mut faults);
     let file: file::File = document.read(&bases, &mut faults);
     let plan = compile::plan(&file, &document, folder, &mut faults, &mut warnings);
     faults.sort_by_key(|fault| fault.place.unwrap_or((usize::MAX, 0)));
     Outcome { plan: plan.filter(|_| faults.is_empty()), faults, warnings }
+}
+
+/// What lies under the file: its preset, and the profiles of its buyers.
+fn bases(document: &Document<'_>, faults: &mut Vec<Fault>) -> Vec<Base<'static>> {
+    let preset = presets::named_in(document, faults);
+    let mut bases: Vec<_> = preset.map(|text| Base { item: None, text, depth: 2 }).into_iter().collect();
+    bases.extend(profiles::named_in(document, faults));
+    bases
 }
 
 /// Where ops look in, by a configuration that may have faults elsewhere.

@@ -278,7 +278,7 @@ fn bring_back(
     let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
     let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
-    let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
+    let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
     let (changes, on_failure) = changes(x, session, buyer, asked, opening, following);
     let settings = addresses(x, carrier, changes.settings());
@@ -396,8 +396,8 @@ fn changes<'p>(
 }
 
 /// Where a page's forms may lead: our own pages, and the hook.
-fn sources(hook: &Hook) -> Vec<String> {
-    std::iter::once("'self'".to_owned()).chain(hook.form_action_source()).collect()
+fn sources(hook: Option<&Hook>) -> Vec<String> {
+    std::iter::once("'self'".to_owned()).chain(hook.and_then(Hook::form_action_source)).collect()
 }
 
 /// Whether a script asks, for a piece of a page.

@@ -56,10 +56,13 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     let (mut head, body) = request.into_parts();
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await?;
-    let route = route(x.plan(), &head, claim);
-    if route != Route::Visitor {
+    if let (Some(_), Some((session, _))) = (x.root(), &punchout)
+        && address::is_stranger(session, &head.headers)
+    {
         x.course().set(Course { punchout: true, ..Course::default() });
+        return carried::as_visitor(&head);
     }
+    let route = route(x.plan(), &head, claim);
     if route == Route::Visitor
         && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
     {
@@ -70,11 +73,24 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         // What a session's page merely shows; the shop need not learn whose page it is.
         root.out_of_all(&mut head.headers);
     }
-    if let (Claim::Open, Some(_), Some((session, _))) = (claim, x.root(), &punchout)
-        && address::is_stranger(session, &head.headers)
-    {
-        return carried::as_visitor(&head);
+    let request = Request::from_parts(head, body);
+    if route == Route::Visitor {
+        x.shop().lane.visitor();
+        return rewritten::serve_visitor(x, request).await;
     }
+    // Boxed, for its size would otherwise be every visitor's to make room for and to move.
+    Box::pin(serve_punchout(x, who, route, punchout, request)).await
+}
+
+/// All that is no visitor's: a catalog call, a session's requests, pages of ours.
+async fn serve_punchout(
+    x: &Exchange,
+    who: &Asker,
+    route: Route,
+    punchout: Option<(Arc<Session>, Arc<Buyer>)>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    x.course().set(Course { punchout: true, ..Course::default() });
     let in_frame = match route {
         Route::Shop | Route::Own(OwnPage::Return | OwnPage::Cancel | OwnPage::Sent | OwnPage::Begin) => {
             punchout.clone()
@@ -82,7 +98,7 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         // A catalog call may be another buyer's; it sees to its answer itself.
         _ => None,
     };
-    let mut answer = by_route(x, who, route, punchout, Request::from_parts(head, body)).await?;
+    let mut answer = by_route(x, who, route, punchout, request).await?;
     if let Some((session, buyer)) = in_frame {
         frame::fit(x, &session, &buyer, answer.headers_mut());
     }
@@ -98,10 +114,7 @@ async fn by_route(
 ) -> Result<Response<Body>, Problem> {
     let (head, body) = request.into_parts();
     match (route, punchout) {
-        (Route::Visitor, _) => {
-            x.shop().lane.visitor();
-            rewritten::serve_visitor(x, Request::from_parts(head, body)).await
-        }
+        (Route::Visitor, _) => rewritten::serve_visitor(x, Request::from_parts(head, body)).await,
         (Route::Enter, _) => {
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)
@@ -154,7 +167,7 @@ async fn claim(x: &Exchange, head: &request::Parts) -> Result<(Claim, Option<(Ar
         None => cookie::read(&head.headers, x.secure()),
     };
     let session = match id {
-        Some(id) => x.sessions().find(id).await?,
+        Some(id) => Box::pin(x.sessions().find(id)).await?,
         None if x.root().is_none() => return Ok((Claim::None, None)),
         None => None,
     };

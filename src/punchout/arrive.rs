@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::header::USER_AGENT;
 use http::request;
 
-use super::{accounts, clear, frame};
+use super::{accounts, clear, frame, functions};
 use crate::config::file::{Cookies, Onward};
 use crate::exchange::Exchange;
 use crate::pages::{self, Ended, Page};
@@ -53,9 +53,10 @@ pub async fn arrive(x: &Exchange, head: &request::Parts, kept: Option<&Session>)
 /// Where there is no randomness for a page of ours.
 pub fn into_the_shop(x: &Exchange, session: &Session) -> Result<Page, Problem> {
     let shop = &x.plan().shop;
+    let start = functions::start(shop, &session.entry);
     Ok(match shop.onward {
-        Onward::Redirect => pages::redirect(&x.at(&shop.start)),
-        Onward::Page => pages::onward(&x.at(&shop.start), &super::nonce()?, session.language()),
+        Onward::Redirect => pages::redirect(&x.at(&start)),
+        Onward::Page => pages::onward(&x.at(&start), &super::nonce()?, session.language()),
     })
 }
 

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use crate::config::file::Embed;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
+use crate::protocol::oci::hook::Hook;
 use crate::rewrite::embed;
 use crate::session::Session;
 
@@ -23,7 +24,7 @@ pub fn fit(x: &Exchange, session: &Session, buyer: &Buyer, headers: &mut HeaderM
 
 /// CSP sources: the shop's own frames, where the cart goes, and what the buyer's configuration has.
 fn ancestors(session: &Session, buyer: &Buyer) -> Vec<String> {
-    let hook = session.hook.form_action_source();
+    let hook = session.hook.as_ref().and_then(Hook::form_action_source);
     let mut sources: Vec<String> = Vec::new();
     for source in std::iter::once("'self'".to_owned()).chain(hook).chain(buyer.framed_by.iter().cloned()) {
         if !sources.contains(&source) {

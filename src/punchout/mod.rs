@@ -1,5 +1,5 @@
 //! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`], [`arrive`]) without what the browser has of an
-//! earlier stay ([`hygiene`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
+//! earlier stay ([`hygiene`]), what a procurement system asks for besides shopping ([`functions`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
 //! [`bar`] on its pages), how its cart is emptied for the next
 //! ([`clear`]), what tells ops that the shop has changed ([`drift`]), and what keeps its
 //! pages for them ([`mod@record`]).
@@ -11,6 +11,7 @@ pub mod clear;
 pub mod drift;
 pub mod enter;
 pub mod frame;
+pub mod functions;
 pub mod hand_over;
 pub mod hygiene;
 pub mod leave;

@@ -46,8 +46,9 @@ pub struct Session {
     pub reference: Reference,
     /// The buyer's name in `proxy.toml`; a buyer who is no longer in the plan has no session.
     pub buyer: String,
-    /// Where the cart goes; on the buyer's allow-list when the session began, and asked again when it returns.
-    pub hook: Hook,
+    /// Where the cart goes; on the buyer's allow-list when the session began, and asked again when it returns. A DETAIL may
+    /// come without: then the session is for looking only.
+    pub hook: Option<Hook>,
     /// The catalog call, without its secrets.
     pub entry: Entry,
     /// The browser's at entry, kept for the whole session: some shops print prices by it.
@@ -148,12 +149,17 @@ pub struct Waiting {
     /// The buyer's name.
     pub buyer: String,
     /// Where the cart will go.
-    pub hook: Hook,
+    pub hook: Option<Hook>,
     /// The call.
     pub entry: Entry,
 }
 
 impl Session {
+    /// The hook for a log: without its query.
+    pub fn hook_text(&self) -> String {
+        self.hook.as_ref().map_or_else(|| "none".to_owned(), Hook::to_string)
+    }
+
     /// The session as it goes on in addresses whose root has that id.
     pub fn in_addresses(&self, id: SessionId) -> Session {
         Session {

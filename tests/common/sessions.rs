@@ -33,7 +33,7 @@ pub fn session(id: SessionId, account: &str, idle: Duration) -> Session {
         held: Held::default(),
         reference: Reference::random(),
         buyer: "acme".into(),
-        hook: Hook::parse("https://acme.example/").unwrap(),
+        hook: Some(Hook::parse("https://acme.example/").unwrap()),
         entry: Entry::parse(Some(call), None, &EntryNames::default()).unwrap(),
         accept_language: Some(HeaderValue::from_static("nb")),
         account: account.to_owned(),

@@ -11,7 +11,7 @@ use crate::pages::{Language, texts};
 use crate::problem::Kind;
 use crate::protocol::oci::form::escaped;
 use crate::protocol::oci::{Function, Target};
-use crate::punchout::enter;
+use crate::punchout::functions;
 
 /// Functions of OCI, in the standard's order, and what the words call them.
 const FUNCTIONS: [(Function, &str); 7] = [
@@ -216,7 +216,8 @@ impl Sheet<'_> {
         let words = &self.words.function;
         let rows = FUNCTIONS.iter().map(|(function, name)| {
             let told = words.name.get(*name).map_or("", String::as_str);
-            let offered = if enter::offers(function) { &self.words.yes } else { &self.words.no };
+            let offered =
+                if functions::lacks(&self.plan.shop, function).is_none() { &self.words.yes } else { &self.words.no };
             vec![Text::code(function.as_str()), Text::plain(told), Text::plain(offered)]
         });
         self.paper.heading(&words.heading);

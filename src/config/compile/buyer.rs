@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Notes, accounts, networks, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::{Password, Passwords};
-use crate::config::file::{BuyerFile, Embed, File};
+use crate::config::file::{BuyerFile, Embed, File, TableFile};
 use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
 use crate::finding::Severities;
 use crate::protocol::oci::assortment::{self, Assortment};
@@ -218,8 +218,10 @@ pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Not
     });
     let mapping = compiled.ok()?;
     for extra in mapping.extras() {
-        if !file.shop.cart.extra.contains_key(extra) {
-            let message = format!("reads `{extra}`, which is no value of a line and not in [shop.cart.extra]");
+        let in_table = |table: &TableFile| table.columns.is_empty() || table.columns.contains_key(extra);
+        if !file.shop.cart.extra.contains_key(extra) && !file.shop.table.iter().any(in_table) {
+            let message =
+                format!("reads `{extra}`, which is no value of a line and neither in [shop.cart.extra] nor in a table");
             notes.fault(format!("{key}.fields"), message);
         }
     }
