@@ -65,10 +65,13 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     let route = route(x.plan(), &head, claim);
     if route == Route::Visitor
         && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
-        && let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await
     {
-        x.course().set(Course { punchout: true, ..Course::default() });
-        return Ok(answer);
+        if let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await {
+            x.course().set(Course { punchout: true, ..Course::default() });
+            return Ok(answer);
+        }
+        // What a session's page merely shows; the shop need not learn whose page it is.
+        root.out_of_all(&mut head.headers);
     }
     let request = Request::from_parts(head, body);
     if route == Route::Visitor {
