@@ -38,3 +38,23 @@ pub struct Line {
     /// Further values by the name the configuration gives them (`manufacturer`, `category`, ...), in that order.
     pub extra: Vec<(String, String)>,
 }
+
+impl Line {
+    /// The values that are there, by the names that sources use for them.
+    pub fn values(&self) -> Vec<(&str, String)> {
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        let mut values = vec![
+            ("name", self.name.clone()),
+            ("sku", optional(&self.sku)),
+            ("quantity", self.quantity.to_string()),
+            ("unit", optional(&self.unit)),
+            ("price", self.price.to_string()),
+            ("total", self.total.map(|total| total.to_string()).unwrap_or_default()),
+            ("currency", self.currency.clone()),
+            ("link", optional(&self.link)),
+        ];
+        values.extend(self.extra.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        values.retain(|(_, value)| !value.is_empty());
+        values
+    }
+}

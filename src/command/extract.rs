@@ -9,7 +9,7 @@ use url::{Position, Url};
 
 use super::{Config, EX_CONFIG, check};
 use crate::cart::rules::Rules;
-use crate::cart::{Cart, Line, read_html, read_json};
+use crate::cart::{Cart, read_html, read_json};
 use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::finding::{Finding, Severity, code};
 use crate::protocol::oci::mapping::{Mapped, Surroundings, UnitFound, map};
@@ -137,24 +137,6 @@ async fn fetched(url: &Url, plan: &Arc<Plan>, buyer: &Arc<Buyer>) -> Result<Seen
     if page.status.is_success() { Ok(Seen { from, text: page.text }) } else { Err(from) }
 }
 
-/// The values of a line by the names that sources use for them.
-fn values(line: &Line) -> Vec<(&str, String)> {
-    let optional = |value: &Option<String>| value.clone().unwrap_or_default();
-    let mut values = vec![
-        ("name", line.name.clone()),
-        ("sku", optional(&line.sku)),
-        ("quantity", line.quantity.to_string()),
-        ("unit", optional(&line.unit)),
-        ("price", line.price.to_string()),
-        ("total", line.total.map(|total| total.to_string()).unwrap_or_default()),
-        ("currency", line.currency.clone()),
-        ("link", optional(&line.link)),
-    ];
-    values.extend(line.extra.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    values.retain(|(_, value)| !value.is_empty());
-    values
-}
-
 fn print_table(seen: &Seen, plan: &Plan, buyer: &Buyer, cart: &Cart, mapped: &Mapped) {
     println!("{}", seen.from);
     println!("values are read from {}", plan.shop.cart.selectors().collect::<Vec<_>>().join("   "));
@@ -163,7 +145,7 @@ fn print_table(seen: &Seen, plan: &Plan, buyer: &Buyer, cart: &Cart, mapped: &Ma
     }
     for (number, (line, fields)) in (1..).zip(cart.lines.iter().zip(&mapped.lines)) {
         println!("\nline {number}");
-        for (name, value) in values(line) {
+        for (name, value) in line.values() {
             println!("  {name:<20} {value}");
         }
         for (field, value) in fields {

@@ -8,6 +8,7 @@ mod hash_password;
 mod health;
 mod lint;
 mod reload;
+mod replay;
 mod returns;
 mod run;
 mod units;
@@ -39,6 +40,8 @@ enum Verb {
     Health(health::Options),
     /// Find a cart that was handed over, and send it again: from the file of `[audit]`.
     Returns(returns::Options),
+    /// Read and map a recorded cart page again and show what is different now. Ends with 0: the same, 1: not, 2: cannot be told.
+    Replay(replay::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
     /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
@@ -70,6 +73,7 @@ impl Command {
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
             Verb::Returns(options) => returns::returns(&options),
+            Verb::Replay(options) => replay::replay(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),
             Verb::Lint(options) => lint::lint(&options),

@@ -26,6 +26,7 @@ mod buyer;
 mod habits;
 mod listen;
 mod origin;
+mod record;
 mod shop;
 mod store;
 
@@ -91,6 +92,7 @@ pub(super) fn plan(
         visitors: file.log.visitors.unwrap_or(false),
     };
     let audit = audit(file, &mut notes);
+    let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
     Some(Plan {
         listen,
@@ -110,6 +112,7 @@ pub(super) fn plan(
         buyers,
         log,
         audit,
+        record,
         drift,
     })
 }

@@ -65,6 +65,8 @@ pub struct File {
     pub log: LogFile,
     /// Where returned carts are written down.
     pub audit: AuditFile,
+    /// Where cart pages are kept, to be read again.
+    pub record: RecordFile,
     /// When a rule that used to match is lost, and who is told.
     pub drift: DriftFile,
     /// The shop's word for a unit, to the code that buyers get.
@@ -416,6 +418,30 @@ pub struct AuditFile {
     pub file: Option<PathBuf>,
     /// Whether each line is on the disk before the next is written.
     pub fsync: Option<bool>,
+}
+
+/// `[record]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordFile {
+    /// Where to; nowhere by default.
+    pub folder: Option<PathBuf>,
+    /// Whose sessions; everybody's by default.
+    pub buyers: Vec<String>,
+    /// Most records.
+    pub count: Option<usize>,
+    /// Most bytes of all of them.
+    pub size: Option<Size>,
+    /// How long one is kept.
+    pub max_age: Option<Time>,
+    /// A larger page is not recorded.
+    pub page: Option<Size>,
+    /// Elements of the page whose content is left out.
+    pub hide: Vec<String>,
+    /// Texts that are masked.
+    pub patterns: Vec<String>,
+    /// Parameters of the catalog call that are masked, beside those that are anyway.
+    pub parameters: Vec<String>,
 }
 
 /// How a log line looks.

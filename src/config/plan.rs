@@ -21,6 +21,7 @@ use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
 use crate::location::Location;
+use crate::observe::record::Recording;
 use crate::observe::returns::Audit;
 use crate::policy::Policy;
 use crate::protocol::oci::hook::Hook;
@@ -72,6 +73,8 @@ pub struct Plan {
     pub log: Log,
     /// Where returned carts are written down, if they are.
     pub audit: Option<Arc<Audit>>,
+    /// Where cart pages are kept, if they are.
+    pub record: Option<Arc<Recording>>,
     /// When a rule that used to match is lost, and who is told.
     pub drift: Drift,
 }

@@ -46,6 +46,8 @@ pub struct Metrics {
     shop_seconds: Histogram,
     rewriting_seconds: Histogram,
     audit_failures: Counter,
+    records: Counter,
+    records_dropped: Counts<1>,
     reloads: Counts<1>,
     configuration: Family<Labels<1>, Gauge>,
     reloaded_well: Gauge,
@@ -133,6 +135,8 @@ impl Metrics {
             shop_seconds: Histogram::new(SHOP_SECONDS),
             rewriting_seconds: Histogram::new(REWRITING_SECONDS),
             audit_failures: Counter::default(),
+            records: Counter::default(),
+            records_dropped: Family::default(),
             reloads: Family::default(),
             configuration: Family::default(),
             reloaded_well: Gauge::default(),
@@ -175,6 +179,9 @@ impl Metrics {
         let rewriting = "Work on one page of a session: decoding, reading, rewriting, compressing";
         all.register_with_unit("rewriting", rewriting, Unit::Seconds, self.rewriting_seconds.clone());
         all.register("audit_failures", "Returned carts that could not be written down", self.audit_failures.clone());
+        all.register("records", "Cart pages recorded", self.records.clone());
+        let dropped = "Cart pages not recorded, by reason: queue, size, redaction, disk";
+        all.register("records_dropped", dropped, self.records_dropped.clone());
         all.register("reloads", "Configurations taken up after the start, by result", self.reloads.clone());
         let checksum = "The configuration in force: SHA-256 of its file";
         all.register("configuration", checksum, self.configuration.clone());
@@ -268,6 +275,16 @@ impl Metrics {
     /// A returned cart could not be written down.
     pub fn audit_failed(&self) {
         self.audit_failures.inc();
+    }
+
+    /// A cart page was recorded.
+    pub fn record_kept(&self) {
+        self.records.inc();
+    }
+
+    /// A cart page was not recorded; how many were not for that reason, this one included.
+    pub fn record_dropped(&self, reason: &'static str) -> u64 {
+        self.records_dropped.get_or_create(&[("reason", reason.to_owned())]).inc() + 1
     }
 
     /// A configuration is in force; the checksum of its file.

@@ -1,4 +1,5 @@
-//! What ops see: the log, numbers ([`metrics`]) and carts that were handed over ([`returns`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
+//! What ops see: the log, numbers ([`metrics`]), carts that were handed over ([`returns`]) and pages
+//! they were read from ([`mod@record`]). Every line of the log about a session or a refusal carries the reference that stands on the buyer's page.
 //!
 //! No secret, no HOOK_URL query and no query of a catalog call is ever handed to the log; the types that hold them print
 //! stars.
@@ -6,6 +7,7 @@
 pub mod drift;
 pub mod hooks;
 pub mod metrics;
+pub mod record;
 pub mod returns;
 pub mod simulations;
 
@@ -21,6 +23,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 pub use drift::Drift;
 pub use hooks::UnknownHooks;
 pub use metrics::Metrics;
+pub use record::Records;
 pub use returns::Returns;
 pub use simulations::Simulations;
 
@@ -33,6 +36,8 @@ pub struct Watch {
     pub loudness: Loudness,
     /// Carts that were handed over.
     pub returns: Returns,
+    /// Cart pages, to be read again.
+    pub records: Records,
     /// Rules that used to match.
     pub drift: Drift,
     /// Hooks to be listed, where they are learned.

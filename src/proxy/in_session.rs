@@ -31,7 +31,9 @@ use crate::pages::Nonce;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
-use crate::punchout::{bar, hand_over, hygiene};
+use crate::punchout::hand_over::{self, Following};
+use crate::punchout::record::Recorder;
+use crate::punchout::{self, bar, hygiene};
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
 use crate::rewrite::controls::{Leave, Seen, Way};
@@ -64,6 +66,15 @@ impl Asked {
     fn submits(&self, x: &Exchange) -> bool {
         self.cart && !self.piece && x.plan().shop.way == ReturnWay::Page
     }
+
+    /// Who writes down the cart page that this asks for, where somebody is to.
+    fn recorder(&self, x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Option<Recorder> {
+        x.plan().record.as_ref()?;
+        let way = if session.report_only { "report-only" } else { "page" };
+        let is_read = self.cart && !self.piece && (self.submits(x) || session.report_only);
+        let sent = is_read.then(|| punchout::jar_of(x, session, headers))?;
+        Recorder::begin(x.shop(), session, buyer, &sent, way, &self.path)
+    }
 }
 
 /// Serves a session's request.
@@ -86,6 +97,7 @@ pub async fn serve(
         piece: is_piece(request.headers()),
         coding: rewritten::wanted_coding(x, request.headers()),
     };
+    let recorder = asked.recorder(x, session, buyer, request.headers());
     let request = match admit(x, session, &asked, &target, request).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
@@ -101,7 +113,7 @@ pub async fn serve(
     x.metrics().shop_answered(first_byte);
     let connect = Some(answer.body().waited());
     x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
-    bring_back(x, session, buyer, &asked, answer)
+    bring_back(x, session, buyer, &asked, answer, recorder)
 }
 
 enum Admitted {
@@ -212,12 +224,13 @@ fn bring_back(
     buyer: &Arc<Buyer>,
     asked: &Asked,
     mut answer: Response<upstream::Body>,
+    recorder: Option<Recorder>,
 ) -> Result<Response<Body>, Problem> {
     x.seal(session.id).close(answer.headers_mut());
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
-        Opened::Page(page) if session.report_only => return Ok(report(x, session, buyer, asked, page)),
+        Opened::Page(page) if session.report_only => return Ok(report(x, session, buyer, asked, page, recorder)),
         Opened::Unknown(answer, error) if session.report_only => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
             return Ok(answer);
@@ -229,12 +242,14 @@ fn bring_back(
         }
         Opened::Page(page) => page,
     };
+    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    page.tap = tap;
     let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
     let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
-    let (changes, on_failure) = changes(x, session, buyer, asked, opening);
+    let (changes, on_failure) = changes(x, session, buyer, asked, opening, following);
     let mut settings = changes.settings();
     if let Some(own) = &x.plan().shop.own_name {
         settings = own.in_page(settings);
@@ -243,9 +258,16 @@ fn bring_back(
 }
 
 /// A page of a session that only reports: as the shop wrote it, but for its own name.
-fn report(x: &Exchange, session: &Arc<Session>, buyer: &Arc<Buyer>, asked: &Asked, page: OpenPage) -> Response<Body> {
+fn report(
+    x: &Exchange,
+    session: &Arc<Session>,
+    buyer: &Arc<Buyer>,
+    asked: &Asked,
+    page: OpenPage,
+    recorder: Option<Recorder>,
+) -> Response<Body> {
     if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
-        return report_only::look(x, session, buyer, page, asked.coding);
+        return report_only::look(x, session, buyer, page, asked.coding, recorder);
     }
     let nothing = |_: &Failure| String::new();
     let settings = match &x.plan().shop.own_name {
@@ -271,6 +293,7 @@ fn changes<'p>(
     buyer: &Arc<Buyer>,
     asked: &Asked,
     opening: Opening,
+    following: Option<Following>,
 ) -> (Page<'p>, OnFailure) {
     let plan = x.plan();
     let shop = &plan.shop;
@@ -310,7 +333,7 @@ fn changes<'p>(
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart) + &end
+            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart, following) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;

@@ -18,7 +18,8 @@ use super::rewritten::OpenPage;
 use crate::cart::read_html::Reader;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
-use crate::punchout::hand_over;
+use crate::punchout::hand_over::{self, Following};
+use crate::punchout::record::Recorder;
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::coding::Coding;
 use crate::rewrite::controls::Seen;
@@ -29,10 +30,13 @@ pub(super) fn look(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
-    page: OpenPage,
+    mut page: OpenPage,
     coding: Coding,
+    recorder: Option<Recorder>,
 ) -> Response<Body> {
     let shop = x.shop().clone();
+    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    page.tap = tap;
     let reader = Reader::new(&shop.plan.shop.cart);
     let seen = Rc::new(Seen::default());
     let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
@@ -43,10 +47,10 @@ pub(super) fn look(
     }
     let (session, buyer, reference) = (session.clone(), buyer.clone(), session.reference);
     // A document ends once; the handler's type does not know.
-    let reader = Cell::new(Some(reader));
+    let reader = Cell::new(Some((reader, following)));
     let end = move |_: &mut DocumentEnd<'_>| {
-        if let Some(reader) = reader.take() {
-            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()));
+        if let Some((reader, following)) = reader.take() {
+            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()), following);
         }
         Ok(())
     };

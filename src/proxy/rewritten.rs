@@ -1,5 +1,6 @@
 //! Answers that are pages, and are rewritten on their way back: what is the same for sessions and for visitors.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, IF_RANGE, RANGE};
@@ -16,6 +17,7 @@ use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion, Unrewritable};
 use crate::rewrite::own_name::OwnName;
 use crate::rewrite::response_headers::{self, Rewritable};
+use crate::rewrite::tap::{Tap, Tapped};
 use crate::upstream;
 
 /// An answer, as far as it can be rewritten.
@@ -32,6 +34,8 @@ pub enum Opened {
 pub struct OpenPage {
     /// Its head, still as the shop wrote it.
     pub head: response::Parts,
+    /// Who keeps it as it streams past.
+    pub tap: Option<Rc<Tap>>,
     body: upstream::Body,
     coding: Coding,
     /// It answers a HEAD.
@@ -49,7 +53,9 @@ pub fn open(method: &Method, answer: Response<upstream::Body>) -> Result<Opened,
     }
     let (head, body) = forward::head_toward_client(answer)?;
     Ok(match Coding::of(&head.headers) {
-        Ok(coding) => Opened::Page(OpenPage { head, body, coding, headless: rewritable == Rewritable::Head }),
+        Ok(coding) => {
+            Opened::Page(OpenPage { head, tap: None, body, coding, headless: rewritable == Rewritable::Head })
+        }
         Err(unknown) => Opened::Unknown(Response::from_parts(head, Body::Shop(body)), unknown),
     })
 }
@@ -69,6 +75,7 @@ impl OpenPage {
             return Response::from_parts(self.head, Body::Shop(self.body));
         }
         let plain = coding::decode(self.body, self.coding, Expansion::default());
+        let plain = Tapped::new(plain, self.tap);
         let rewritten = RewritingBody::new(plain, settings, declared, DEFAULT_MEMORY, on_failure);
         Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(rewritten, coding))))
     }

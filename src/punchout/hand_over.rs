@@ -16,12 +16,16 @@ use crate::observe::Watch;
 use crate::observe::returns::{self, Handed};
 use crate::pages::{self, Link, Page, Reader, texts};
 use crate::problem::{Kind, Problem};
+use crate::protocol::oci::entry::Entry;
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
-use crate::protocol::oci::mapping::{Surroundings, UnitFound, map};
+use crate::protocol::oci::hook::Hook;
+use crate::protocol::oci::mapping::{Mapped, Surroundings, UnitFound, map};
 use crate::protocol::oci::{self, Charset};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
+use crate::rewrite::tap::Tap;
 use crate::session::{Session, Stage};
 
+use super::record::Recorder;
 use super::{drift, read_cart};
 
 /// What a cart has become for its buyer.
@@ -33,40 +37,97 @@ pub enum Leaving {
     Refused(Vec<Finding>),
 }
 
+/// The catalog call that a cart goes back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'c> {
+    /// Where to.
+    pub hook: &'c Hook,
+    /// The call.
+    pub entry: &'c Entry,
+    /// It was made from the console, whose hook is on nobody's list.
+    pub simulated: bool,
+}
+
+/// What a cart comes to for its buyer, whether it may leave or not.
+#[derive(Debug)]
+pub struct WorkedOut {
+    /// The buyer's form, still without the cart.
+    pub hand_over: HandOver,
+    /// The cart's fields.
+    pub mapped: Mapped,
+    /// What happened to its values, in the buyer's severities.
+    pub findings: Vec<Finding>,
+}
+
+impl WorkedOut {
+    /// No finding keeps it here.
+    pub fn may_leave(&self) -> bool {
+        !Finding::any_error(&self.findings)
+    }
+
+    fn leaving(self) -> Leaving {
+        if !self.may_leave() {
+            return Leaving::Refused(self.findings);
+        }
+        let hand_over = HandOver { inputs: self.mapped.inputs(), ..self.hand_over };
+        Leaving::Ready(Box::new(hand_over), self.findings)
+    }
+}
+
+impl<'s> From<&'s Session> for Call<'s> {
+    fn from(session: &'s Session) -> Self {
+        Call { hook: &session.hook, entry: &session.entry, simulated: session.simulated }
+    }
+}
+
 /// Where this session's cart is returned to: the frame that the buyer's system asked for.
 pub fn target(buyer: &Buyer, session: &Session) -> oci::Target {
-    oci::Target::choose(buyer.form.target.as_ref(), session.entry.target.as_ref())
+    target_of(buyer, &session.entry)
+}
+
+fn target_of(buyer: &Buyer, entry: &Entry) -> oci::Target {
+    oci::Target::choose(buyer.form.target.as_ref(), entry.target.as_ref())
 }
 
 /// The buyer's form without a cart, which is how OCI cancels.
 pub fn blank(buyer: &Buyer, session: &Session) -> HandOver {
-    let target = target(buyer, session);
+    blank_for(buyer, &Call::from(session))
+}
+
+fn blank_for(buyer: &Buyer, call: &Call<'_>) -> HandOver {
+    let target = target_of(buyer, call.entry);
     HandOver {
-        hook: Some(session.hook.clone()),
+        hook: Some(call.hook.clone()),
         hook_query: buyer.form.hook_query,
-        control: control_fields(&session.entry.echo, buyer.form.sap_fields, &target),
+        control: control_fields(&call.entry.echo, buyer.form.sap_fields, &target),
         inputs: Vec::new(),
-        charset: Charset::choose(session.entry.charset, buyer.form.charset),
+        charset: Charset::choose(call.entry.charset, buyer.form.charset),
         target,
     }
 }
 
 /// Brings a cart into the buyer's form, or says why it must not leave.
 pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
+    work_out(buyer, &session.into(), cart).leaving()
+}
+
+/// Brings a cart into the buyer's fields, and judges it. The one way from a cart to its form, for sessions and for what is
+/// tried out afterwards alike.
+pub fn work_out(buyer: &Buyer, call: &Call<'_>, cart: &Cart) -> WorkedOut {
     let mut findings = cart.findings.clone();
     // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
-    if !session.simulated
-        && let Err(refusal) = session.hook.allowed_by(&buyer.hooks)
+    if !call.simulated
+        && let Err(refusal) = call.hook.allowed_by(&buyer.hooks)
     {
         findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
     }
     if cart.lines.is_empty() && cart.empty {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
     }
-    let mut hand_over = blank(buyer, session);
+    let hand_over = blank_for(buyer, call);
     let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
     let surroundings = Surroundings {
-        parameters: &session.entry.parameters,
+        parameters: &call.entry.parameters,
         units: &units,
         charset: hand_over.charset,
         control_fields: hand_over.control_count(),
@@ -74,17 +135,44 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
     let mapped = map(&buyer.mapping, cart, &surroundings);
     findings.extend(mapped.findings.iter().cloned());
     buyer.severities.apply(&mut findings);
-    if Finding::any_error(&findings) {
-        return Leaving::Refused(findings);
+    WorkedOut { hand_over, mapped, findings }
+}
+
+/// A cart page that is read as it streams past, and kept for a record where it is to be.
+pub struct Following {
+    recorder: Recorder,
+    tap: Rc<Tap>,
+    /// Of the shop's answer.
+    headers: HeaderMap,
+}
+
+impl Following {
+    /// What has to keep the page, and what tells of it in the end.
+    pub fn begin(recorder: Recorder, headers: &HeaderMap) -> (Rc<Tap>, Following) {
+        let tap = recorder.tap();
+        (tap.clone(), Following { recorder, tap, headers: headers.clone() })
     }
-    hand_over.inputs = mapped.inputs();
-    Leaving::Ready(Box::new(hand_over), findings)
+
+    fn record(self, session: &Session, cart: &Cart, worked_out: &WorkedOut) {
+        self.recorder.streamed(&self.tap, self.headers, session, cart, worked_out);
+    }
 }
 
 /// The form at the end of a cart page, to which the page's checkout controls belong. Where the cart must not leave, it
 /// leads to our return page, which says why.
-pub fn at_end_of_page(shop: &Shop, buyer: &Buyer, session: &Session, leave: &Leave, cart: &Cart) -> String {
-    match prepare(buyer, session, cart) {
+pub fn at_end_of_page(
+    shop: &Shop,
+    buyer: &Buyer,
+    session: &Session,
+    leave: &Leave,
+    cart: &Cart,
+    following: Option<Following>,
+) -> String {
+    let worked_out = work_out(buyer, &session.into(), cart);
+    if let Some(following) = following {
+        following.record(session, cart, &worked_out);
+    }
+    match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
             log(&shop.watch, session, cart, &findings, "the cart page carries its hand-over form");
             note(shop, session, cart, &hand_over, &findings);
@@ -99,11 +187,22 @@ pub fn at_end_of_page(shop: &Shop, buyer: &Buyer, session: &Session, leave: &Lea
 
 /// What a cart would have come to in a session that only reports, for the log and the metrics. `controls` as in
 /// [`count_rules`].
-pub fn report(shop: &Rc<Shop>, buyer: &Buyer, session: &Session, cart: &Cart, controls: Option<usize>) {
+pub fn report(
+    shop: &Rc<Shop>,
+    buyer: &Buyer,
+    session: &Session,
+    cart: &Cart,
+    controls: Option<usize>,
+    following: Option<Following>,
+) {
     if controls.is_some() {
         count_rules(shop, cart, controls);
     }
-    match prepare(buyer, session, cart) {
+    let worked_out = work_out(buyer, &session.into(), cart);
+    if let Some(following) = following {
+        following.record(session, cart, &worked_out);
+    }
+    match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
             log(&shop.watch, session, cart, &findings, "the cart would leave (report only)");
             let reference = session.reference;
@@ -143,18 +242,24 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let plan = x.plan();
     let seal = x.seal(session.id);
     let jar = super::jar_of(x, session, headers);
-    let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
     let shop = &plan.shop;
-    let cart = read_cart::read(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
+    let address = shop.cart.endpoint().map_or(&shop.cart_address, |endpoint| &endpoint.address);
+    let recorder = Recorder::begin(x.shop(), session, buyer, &jar, "fresh", address);
+    let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
+    let (cart, source) = read_cart::read_source(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
     count_rules(x.shop(), &cart, None);
     if session.report_only {
         // Only whoever types our return page's address comes here: nothing that is shown leads to it.
-        report(x.shop(), buyer, session, &cart, None);
+        report(x.shop(), buyer, session, &cart, None, None);
         return Ok(pages::redirect(&shop.cart_address));
     }
     let nonce = super::nonce()?;
     let language = session.language();
-    let mut page = match prepare(buyer, session, &cart) {
+    let worked_out = work_out(buyer, &session.into(), &cart);
+    if let Some(recorder) = recorder {
+        recorder.fetched(source, session, &cart, &worked_out);
+    }
+    let mut page = match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
             log(&x.shop().watch, session, &cart, &findings, "hands the cart over");
             note(x.shop(), session, &cart, &hand_over, &findings);

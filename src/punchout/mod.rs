@@ -1,7 +1,8 @@
 //! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`], [`arrive`]) without what the browser has of an
 //! earlier stay ([`hygiene`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
 //! [`bar`] on its pages), how its cart is emptied for the next
-//! ([`clear`]), and what tells ops that the shop has changed ([`drift`]).
+//! ([`clear`]), what tells ops that the shop has changed ([`drift`]), and what keeps its
+//! pages for them ([`mod@record`]).
 
 pub mod accounts;
 pub mod arrive;
@@ -14,6 +15,7 @@ pub mod hand_over;
 pub mod hygiene;
 pub mod leave;
 pub mod read_cart;
+pub mod record;
 
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
@@ -69,7 +71,7 @@ fn browser(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>) -> 
 }
 
 /// The shop's cookies that a session's browser sent, as the shop knows them.
-fn jar_of(x: &Exchange, session: &Session, headers: &HeaderMap) -> Jar {
+pub fn jar_of(x: &Exchange, session: &Session, headers: &HeaderMap) -> Jar {
     let mut headers = headers.clone();
     cookie::take_out(&mut headers);
     x.seal(session.id).open(&mut headers);

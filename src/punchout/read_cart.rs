@@ -9,6 +9,15 @@ use crate::location::{Location, Target};
 use crate::problem::{Kind, Problem};
 use crate::shop::Visit;
 
+/// What a cart was read from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The page's text.
+    Page(String),
+    /// The answers that hold it.
+    Answers(Vec<serde_json::Value>),
+}
+
 /// Reads the cart from its page at `address`, or from where else the rules say that it is. `pages` are the spellings of
 /// the cart page: where a redirect leads elsewhere (to the sign-in page, say) there is no cart.
 ///
@@ -20,6 +29,19 @@ pub async fn read(
     pages: &[Location],
     visit: &mut Visit,
 ) -> Result<Cart, Problem> {
+    read_source(rules, address, pages, visit).await.map(|(cart, _)| cart)
+}
+
+/// The same, with what it was read from.
+///
+/// # Errors
+/// What the shop may answer instead of its cart.
+pub async fn read_source(
+    rules: &std::sync::Arc<Rules>,
+    address: &str,
+    pages: &[Location],
+    visit: &mut Visit,
+) -> Result<(Cart, Source), Problem> {
     if let Some(endpoint) = rules.endpoint() {
         return read_answers(rules, endpoint, visit).await;
     }
@@ -28,10 +50,11 @@ pub async fn read(
     if !seen.status.is_success() || !pages.iter().any(|page| page.matches(&ended)) {
         return Err(Problem::new(Kind::CartUnreadable, format!("instead of the cart page, {}", seen.describe())));
     }
-    Ok(read_html::read(rules, [seen.text.as_bytes()], encoding_rs::UTF_8))
+    let cart = read_html::read(rules, [seen.text.as_bytes()], encoding_rs::UTF_8);
+    Ok((cart, Source::Page(seen.text)))
 }
 
-async fn read_answers(rules: &Rules, endpoint: &Endpoint, visit: &mut Visit) -> Result<Cart, Problem> {
+async fn read_answers(rules: &Rules, endpoint: &Endpoint, visit: &mut Visit) -> Result<(Cart, Source), Problem> {
     let mut page = visit.open_json(&endpoint.address).await?;
     let mut asked = HashSet::from([page.address().to_owned()]);
     let mut answers = Vec::new();
@@ -56,5 +79,5 @@ async fn read_answers(rules: &Rules, endpoint: &Endpoint, visit: &mut Visit) -> 
     }
     let mut cart = read_json::read(rules, &answers);
     cart.findings.extend(findings);
-    Ok(cart)
+    Ok((cart, Source::Answers(answers)))
 }

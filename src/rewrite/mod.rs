@@ -2,7 +2,7 @@
 //! than its own.
 //!
 //! ```text
-//! shop's body -> coding::decode -> body::RewritingBody(page's settings) -> coding::encode -> buyer
+//! shop's body -> coding::decode (-> tap) -> body::RewritingBody(page's settings) -> coding::encode -> buyer
 //! shop's head -> response_headers::rewritable -> response_headers::rewrite_head, csp::Opening
 //! ```
 //!
@@ -22,3 +22,4 @@ pub mod page;
 pub mod response_headers;
 #[cfg(test)]
 mod scripted;
+pub mod tap;

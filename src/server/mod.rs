@@ -23,7 +23,7 @@ pub use crate::config::Limits;
 
 use crate::admin;
 use crate::config::Plans;
-use crate::observe::{self, Returns, Watch};
+use crate::observe::{self, Records, Returns, Watch};
 use crate::session::entrance::Entrance;
 use crate::session::store::Store;
 use crate::upstream::Live;
@@ -43,6 +43,7 @@ pub struct Running {
     /// Ends last: that we drain can be seen there.
     admin: Option<JoinHandle<()>>,
     returns: Returns,
+    records: Records,
 }
 
 /// Listens and serves `plans`' current plan, and every later one from the next request on. The listeners, the
@@ -73,6 +74,10 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", audit.file.display()));
         observe::returns::open(&audit.file).map_err(told)?;
     }
+    if let Some(recording) = &plan.record {
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", recording.folder.display()));
+        observe::record::folder::make(&recording.folder).map_err(told)?;
+    }
     let room = Arc::new(Room::new(plan.limits.connections));
     // Before anybody is served: an address that cannot be had is told of at once.
     let door = plan.admin.as_ref().map(|admin| admin::listen(&admin.at)).transpose()?;
@@ -84,6 +89,7 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
         threads: Vec::new(),
         admin: None,
         returns: watch.returns.clone(),
+        records: watch.records.clone(),
     };
     let mut seats = Vec::new();
     for number in 0..plan.workers.max(1) {
@@ -153,6 +159,7 @@ impl Running {
     fn end(&mut self) {
         join(std::mem::take(&mut self.threads));
         self.returns.finish();
+        self.records.finish();
         self.drain.cut();
         join(self.admin.take().into_iter().collect());
     }

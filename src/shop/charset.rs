@@ -19,7 +19,8 @@ pub fn decode(head: &HeaderMap, bytes: &[u8]) -> (String, &'static Encoding) {
     (encoding.decode_with_bom_removal(bytes).0.into_owned(), encoding)
 }
 
-fn of_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
+/// The charset that a page's own `<meta>` names, where its start has one.
+pub fn of_declaration(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = &bytes[..bytes.len().min(DECLARATION_WITHIN)];
     // A declaration in a comment declares nothing: comments are matched first and skipped.
     let declaration = Regex::new(r#"(?is-u)<!--.*?-->|<meta[^>]*?[\s;"']charset\s*=\s*["']?\s*([a-z0-9_:.()-]+)"#)

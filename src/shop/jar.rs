@@ -90,6 +90,11 @@ impl Jar {
         named.map(|cookie| cookie.value.as_slice())
     }
 
+    /// All values that the shop has not deleted.
+    pub fn all_values(&self) -> impl Iterator<Item = &[u8]> {
+        self.cookies.iter().filter(|cookie| !cookie.gone).map(|cookie| cookie.value.as_slice())
+    }
+
     /// What must be told to the browser so that it holds what this jar holds: the shop's own lines, the last for each
     /// name, domain and path, deletions too.
     ///
