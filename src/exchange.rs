@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 
 use crate::config::Plan;
 use crate::observe::metrics::Lane;
 use crate::observe::{Metrics, Watch};
 use crate::session::Session;
+use crate::session::address::Root;
 use crate::session::entrance::Entrance;
 use crate::session::id::{Reference, SessionId};
 use crate::session::seal::Seal;
@@ -54,7 +55,9 @@ pub struct Client {
 pub struct Exchange {
     shop: Rc<Shop>,
     client: Rc<Client>,
+    secure: bool,
     reference: OnceCell<Reference>,
+    root: Option<Root>,
     course: Cell<Course>,
 }
 
@@ -96,6 +99,20 @@ impl Client {
 }
 
 impl Client {
+    /// The browser came over TLS: to us, or to a trusted front proxy that says so. Of several proxies' words the last counts,
+    /// as with addresses: the first may be made up.
+    fn asked_securely(&self, headers: &HeaderMap) -> bool {
+        let told = || headers.get_all("x-forwarded-proto").iter().next_back();
+        let last = |value: &HeaderValue| {
+            value
+                .as_bytes()
+                .rsplit(|byte| *byte == b',')
+                .next()
+                .is_some_and(|word| word.trim_ascii().eq_ignore_ascii_case(b"https"))
+        };
+        self.secure || (self.trusted && told().is_some_and(last))
+    }
+
     /// The address of the browser or server that asked: the last in the chain that no front proxy of ours wrote itself.
     pub fn asked_from(&self, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
         let peer = self.peer.ip().to_canonical();
@@ -117,9 +134,25 @@ impl Client {
 }
 
 impl Exchange {
-    /// A request of `client` to `shop`.
-    pub fn new(shop: Rc<Shop>, client: Rc<Client>) -> Self {
-        Exchange { shop, client, reference: OnceCell::new(), course: Cell::default() }
+    /// A request of `client` to `shop` with these headers.
+    pub fn new(shop: Rc<Shop>, client: Rc<Client>, headers: &HeaderMap) -> Self {
+        let secure = shop.plan.public.as_ref().is_some_and(|public| public.secure) || client.asked_securely(headers);
+        Exchange { shop, client, secure, reference: OnceCell::new(), root: None, course: Cell::default() }
+    }
+
+    /// Takes the root of a session off the request's address, where the session is carried by that.
+    pub fn take_root(&mut self, address: &mut Uri) {
+        self.root = Root::take_off(&self.shop.plan.prefix, address);
+    }
+
+    /// What the session's addresses begin with, where it is carried by them.
+    pub fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
+    }
+
+    /// A path of the shop's or ours as the browser must have it to stay in its session.
+    pub fn at(&self, path: &str) -> String {
+        self.root.as_ref().map_or_else(|| path.to_owned(), |root| root.at(path))
     }
 
     /// The plan this request is served by, from beginning to end.
@@ -167,9 +200,9 @@ impl Exchange {
         self.client.peer
     }
 
-    /// The visitor's browser speaks https: to us, or to a front proxy as `public` says.
+    /// The visitor's browser speaks https: to us, or to a front proxy, as `public` or a trusted one's X-Forwarded-Proto says.
     pub fn secure(&self) -> bool {
-        self.client.secure || self.shop.plan.public.as_ref().is_some_and(|public| public.secure)
+        self.secure
     }
 
     /// How far it has come.
@@ -196,7 +229,8 @@ impl Clone for Exchange {
     /// Both carry the same reference from here on.
     fn clone(&self) -> Self {
         let reference = OnceCell::from(self.reference());
-        Exchange { shop: self.shop.clone(), client: self.client.clone(), reference, course: self.course.clone() }
+        let (shop, client, course) = (self.shop.clone(), self.client.clone(), self.course.clone());
+        Exchange { shop, client, secure: self.secure, reference, root: self.root.clone(), course }
     }
 }
 
@@ -208,6 +242,18 @@ mod tests {
     fn a_mapped_ipv6_address_is_written_as_the_ipv4_address_it_is() {
         let client = Client::new("[::ffff:192.0.2.7]:1".parse().unwrap(), false, false);
         assert_eq!(client.address, "192.0.2.7");
+    }
+
+    #[test]
+    fn only_a_trusted_front_proxy_says_that_the_browser_speaks_https() {
+        let asked = |trusted, words: &[&'static str]| {
+            let lines = words.iter().map(|word| HeaderValue::from_static(word));
+            let headers: HeaderMap = lines.map(|line| (HeaderName::from_static("x-forwarded-proto"), line)).collect();
+            Client::new("10.0.0.1:1".parse().unwrap(), false, trusted).asked_securely(&headers)
+        };
+        assert!(asked(true, &["https"]) && asked(true, &["http, HTTPS"]) && asked(true, &["http", "https"]));
+        assert!(!asked(false, &["https"]), "anybody can say that");
+        assert!(!asked(true, &["https, http"]) && !asked(true, &["http"]) && !asked(true, &[]));
     }
 
     #[test]

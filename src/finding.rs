@@ -80,6 +80,8 @@ pub mod code {
     pub const CART_EMPTY: &str = "PO-CART-EMPTY";
     /// The session's HOOK_URL was taken off the buyer's allow-list after the session began.
     pub const HOOK_NO_LONGER_ALLOWED: &str = "PO-HOOK-NO-LONGER-ALLOWED";
+    /// The catalog call had no HOOK_URL (a DETAIL may lack it): there is nowhere to send a cart.
+    pub const NO_HOOK: &str = "PO-NO-HOOK";
     /// The page leaves out end tags where a rule depends on the position of elements: lines could be missing.
     pub const CART_UNCLOSED: &str = "PO-CART-UNCLOSED";
     /// A text on the page was longer than any value is read, and was cut.
@@ -140,6 +142,8 @@ pub mod code {
     pub const UNIT_UNKNOWN: &str = "PO-UNIT-UNKNOWN";
     /// The shop's category is not in the table of classes; the default was taken, or nothing.
     pub const CLASS_UNKNOWN: &str = "PO-CLASS-UNKNOWN";
+    /// The line is not in a table that is to hold all of them.
+    pub const NOT_IN_TABLE: &str = "PO-NOT-IN-TABLE";
     /// The line is not in the assortment that was agreed with the buyer.
     pub const NOT_IN_ASSORTMENT: &str = "PO-NOT-IN-ASSORTMENT";
     /// A text was longer than its field and was cut.

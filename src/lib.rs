@@ -29,6 +29,7 @@
 //! |---|---|
 //! | [`command`] | one file per subcommand |
 //! | [`demo`] | a small legacy shop and a small procurement system, for `demo` and the tests |
+//! | [`survey`] | what is found on the pages of a shop that nobody has described, for `init` |
 //! | [`server`] | listeners, acceptor, workers, time-outs, draining |
 //! | [`admin`] | what ops ask a running proxy: is it ready, numbers, how much is logged |
 //! | [`proxy`] | the story of a request: route, forward, a session's requests, problems to pages |
@@ -51,6 +52,7 @@
 
 pub mod command;
 pub mod demo;
+pub mod survey;
 pub mod server;
 pub mod admin;
 pub mod proxy;

@@ -44,6 +44,8 @@ pub enum Kind {
     FunctionUnsupported,
     /// A function for the buyer's server, asked for from an address that is not the server's.
     FunctionAddress,
+    /// A function could not be answered now; to answer it with nothing would say that there is nothing.
+    FunctionFailed,
     /// Too many punchouts from there in too short a time.
     EntryTooMany,
     /// The shop's sign-in page or its form was not found.
@@ -86,7 +88,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 29] = {
+    pub const ALL: [Kind; 30] = {
         use Kind::*;
         [
             BadRequest,
@@ -99,6 +101,7 @@ impl Kind {
             HookRefused,
             FunctionUnsupported,
             FunctionAddress,
+            FunctionFailed,
             EntryTooMany,
             SignInFormMissing,
             SignInRefused,
@@ -134,6 +137,7 @@ impl Kind {
             Kind::HookRefused => ("PO-HOOK-REFUSED", Client, StatusCode::FORBIDDEN),
             Kind::FunctionUnsupported => ("PO-FUNCTION-UNSUPPORTED", Client, StatusCode::NOT_IMPLEMENTED),
             Kind::FunctionAddress => ("PO-FUNCTION-ADDRESS", Client, StatusCode::FORBIDDEN),
+            Kind::FunctionFailed => ("PO-FUNCTION-FAILED", Shop, StatusCode::SERVICE_UNAVAILABLE),
             Kind::EntryTooMany => ("PO-ENTRY-TOO-MANY", Client, StatusCode::TOO_MANY_REQUESTS),
             Kind::SignInFormMissing => ("PO-SIGNIN-FORM", Shop, StatusCode::BAD_GATEWAY),
             Kind::SignInRefused => ("PO-SIGNIN-REFUSED", Shop, StatusCode::BAD_GATEWAY),

@@ -81,7 +81,9 @@ fn the_commented_keys_of_the_shipped_proxy_toml_are_keys() {
         .collect();
     let faults: Vec<_> = config::read(&all, Path::new("/")).faults.iter().map(ToString::to_string).collect();
     // Files and variables that this machine does not have.
-    let missing = |fault: &String| ["_file: ", "_env: ", ": /etc/punchout/"].iter().any(|part| fault.contains(part));
+    let missing = |fault: &String| {
+        ["_file: ", "_env: ", ": /etc/punchout/", ".csv: No such file"].iter().any(|part| fault.contains(part))
+    };
     let faults: Vec<_> = faults.into_iter().filter(|fault| !missing(fault)).collect();
     assert_eq!(faults, [""; 0], "a key in a comment of proxy.toml is none, or has a value that is not taken");
 }

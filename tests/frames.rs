@@ -16,7 +16,7 @@ fn framed(secure: bool) -> Punchout {
 
 fn configured(secure: bool, change: impl FnOnce(String) -> String) -> Punchout {
     Punchout::configured(
-        |text| change(text.replace("default_unit", "embed = \"iframe\"\ndefault_unit")),
+        |text| change(text.replace("default_unit", "embed = \"iframe\"\ncookies = \"required\"\ndefault_unit")),
         |plan| plan.public = secure.then(|| Public { secure: true, authority: "shop.example".to_owned() }),
     )
 }

@@ -4,21 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::VecDeque;
-use std::path::Path;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::{env, fs};
+#[path = "common/rewriting.rs"]
+mod rewriting;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use http_body::{Body, Frame};
 use lol_html::Settings;
 use proptest::prelude::*;
-use punchout_proxy::rewrite::body::{DEFAULT_MEMORY, OnFailure, RewritingBody};
-use punchout_proxy::rewrite::charset::Declared;
 use punchout_proxy::rewrite::own_name::{Name, OwnName};
+use rewriting::{every_fixture, rewritten};
 
 fn own_name() -> Arc<OwnName> {
     let names = ["https://shop.example", "www.shop.example", "shop.example:8080"];
@@ -27,35 +22,12 @@ fn own_name() -> Arc<OwnName> {
 }
 
 fn mapped(page: &[u8], size: usize, charset: &'static Encoding) -> Vec<u8> {
-    let chunks = page.chunks(size.min(page.len().max(1))).map(Bytes::copy_from_slice).collect();
-    let never = OnFailure::PassThrough(Box::new(|why| panic!("{why}")));
-    let settings = own_name().in_page(Settings::new());
-    let mut body = RewritingBody::new(Chunks(chunks), settings, Declared::Charset(charset), DEFAULT_MEMORY, never);
-    let mut output = Vec::new();
-    while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
-        output.extend_from_slice(&frame.unwrap().into_data().unwrap());
-    }
-    output
+    rewritten(page, size, charset, own_name().in_page(Settings::new()))
 }
 
 #[test]
 fn every_fixture_comes_out_as_expected_however_it_is_cut() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/own_name");
-    let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let cases: Vec<_> = files.filter_map(|file| file.strip_suffix(".input.html").map(str::to_owned)).collect();
-    assert!(!cases.is_empty());
-    for case in cases {
-        let input = fs::read(folder.join(format!("{case}.input.html"))).unwrap();
-        let file = folder.join(format!("{case}.expected.html"));
-        if env::var_os("BLESS").is_some() {
-            fs::write(&file, mapped(&input, usize::MAX, UTF_8)).unwrap();
-        }
-        let expected = fs::read_to_string(&file).unwrap();
-        for size in [1, 7, 1000, usize::MAX] {
-            let output = String::from_utf8(mapped(&input, size, UTF_8)).unwrap();
-            assert!(output == expected, "{case} in chunks of {size}:\n{output}\n--- expected ---\n{expected}");
-        }
-    }
+    every_fixture("fixtures/own_name", |page, size| mapped(page, size, UTF_8));
 }
 
 #[test]
@@ -92,17 +64,5 @@ proptest! {
         let output = mapped(&soup, size, if latin { WINDOWS_1252 } else { UTF_8 });
         prop_assert_eq!(String::from_utf8_lossy(&output), String::from_utf8_lossy(&soup));
         prop_assert_eq!(output, soup);
-    }
-}
-
-/// A body in these frames.
-struct Chunks(VecDeque<Bytes>);
-
-impl Body for Chunks {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
     }
 }

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use common::eventually;
 use common::punchout::{HOOK, PASSWORD, Punchout, configuration, text};
+use punchout_proxy::config::file::ReturnWay;
 
 /// A folder of the test's own, gone when it ends.
 struct Folder(PathBuf);
@@ -206,6 +207,56 @@ fn a_record_becomes_a_fixture_that_the_page_tests_accept() {
     assert_eq!(replay(&record, &config, &arguments).0, 2, "nothing is written over");
 }
 
+/// Masked pages read as they did: those of every platform that there is a fixture of, whatever they were written in.
+#[test]
+fn every_fixture_page_that_is_recorded_replays_as_it_was_and_becomes_that_fixture_again() {
+    let mut seen = 0;
+    for page in page_fixture::folders() {
+        let name = page.file_name().unwrap().to_str().unwrap().to_owned();
+        let Ok(html) = fs::read(page.join("cart.html")) else { continue };
+        let mut rules: toml::Table = page_fixture::toml_in(page.join("rules.toml"));
+        let preset = rules.remove("preset");
+        rules.insert("page".to_owned(), "/cart".into());
+        rules.insert("checkout".to_owned(), "a.checkout".into());
+        let deny = toml::Table::from_iter([("paths".to_owned(), vec!["/checkout/**"].into())]);
+        let mut shop = toml::Table::from_iter([("cart".to_owned(), rules.into()), ("deny".to_owned(), deny.into())]);
+        shop.extend(preset.map(|preset| ("preset".to_owned(), preset)));
+        let charset = page_fixture::charset(&page).unwrap_or_else(|| "utf-8".to_owned());
+        let served = common::Shop::start(move |wire, head| {
+            wire.body(head, false)?;
+            let (charset, length) = (&charset, html.len());
+            wire.send(format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset={charset}\r\nContent-Length: {length}\r\n\r\n"
+            ))?;
+            wire.send(&html)?;
+            Ok(true)
+        });
+        shop.insert("origin".to_owned(), format!("http://{}", served.address).into());
+        let whole = toml::Table::from_iter([("shop".to_owned(), shop.into())]);
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\nworkers = 1\n{whole}[[buyer]]\nname = \"acme\"\npassword = \"x\"\n\
+             hooks = [\"https://*.acme.example\"]\naccounts = {{ strategy = \"guest\" }}\ndefault_unit = \"PCE\"\n"
+        );
+        let folder = Folder::new(&format!("every-{name}"));
+        let punchout = Punchout::configured(|_| config.clone() + &recording(&folder, ""), |_| {});
+        let call = format!("/_punchout/enter?USERNAME=acme&PASSWORD=x&HOOK_URL={}", common::punchout::encoded(HOOK));
+        let cookies = common::punchout::cookie_field(&punchout.ask("GET", &call, ""));
+        // Where a script draws the cart, our return page reads it.
+        let fresh = punchout.proxy.plans.load().shop.way == ReturnWay::Fresh;
+        punchout.ask("GET", if fresh { "/_punchout/return" } else { "/cart" }, &cookies);
+        eventually(&name, || folder.records().len() == 1);
+        let record = folder.record_number(1);
+        let config = folder.config("proxy.toml", &config);
+        let fixture = folder.0.join("fixture");
+        let (status, told, error) = replay(&record, &config, &["--fixture", fixture.to_str().unwrap()]);
+        assert_eq!(status, 0, "{name}: {told}{error}");
+        page_fixture::accept(&fixture);
+        assert_eq!(page_fixture::lines(&fixture), page_fixture::lines(&page), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 20, "the fixtures are there");
+}
+
 #[test]
 fn a_cart_that_our_return_page_reads_is_recorded_too_be_it_a_page_or_json() {
     let folder = Folder::new("fresh");
@@ -280,6 +331,19 @@ fn the_folder_stays_within_its_bounds_and_a_cart_shown_again_is_no_further_recor
 }
 
 #[test]
+fn what_is_too_old_goes_at_the_start_already() {
+    let folder = Folder::new("old");
+    let old = folder.0.join("records/20260101T000000000Z-AAAA-acme.punchout");
+    fs::create_dir_all(&old).unwrap();
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    fs::File::open(&old).unwrap().set_modified(std::time::SystemTime::now() - 2 * day).unwrap();
+    let new = folder.0.join("records/20260102T000000000Z-AAAA-acme.punchout");
+    fs::create_dir_all(&new).unwrap();
+    let _punchout = Punchout::configured(|text| text + &recording(&folder, "max_age = \"1d\"\n"), |_| {});
+    assert!(!old.exists() && new.exists());
+}
+
+#[test]
 fn no_disk_and_no_long_page_costs_the_buyer_anything() {
     let folder = Folder::new("full");
     let more = "page = \"8KiB\"\nsize = \"16KiB\"\n";
@@ -307,6 +371,42 @@ fn no_disk_and_no_long_page_costs_the_buyer_anything() {
     punchout.ask("GET", "/cart", &cookies);
     folder.record_number(1);
     assert!(counts("punchout_records_total 1"), "{}", metrics());
+}
+
+/// A shop that compresses although nobody asked it to.
+#[test]
+fn a_page_is_kept_without_its_compression() {
+    let html = "<html><body><table><tr class=line><td class=name>Drill</td><td class=sku>A-1</td>\
+                <td class=quantity>2</td><td class=price>12,50</td></tr></table></body></html>";
+    let packed = gzip(html.as_bytes());
+    let shop = common::Shop::start(move |wire, head| {
+        wire.body(head, false)?;
+        let (coding, body) = match (head.method(), head.target()) {
+            ("GET", "/login") => ("identity", b"<form method=post><input name=user><input name=pass></form>".to_vec()),
+            ("POST", "/login") => ("identity", b"<a href='/logout'>bye</a>".to_vec()),
+            _ => ("gzip", packed.clone()),
+        };
+        let length = body.len();
+        wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"))?;
+        wire.send(body)?;
+        Ok(true)
+    });
+    let folder = Folder::new("gzip");
+    let punchout = Punchout::configured(|_| configuration(shop.address) + &recording(&folder, ""), |_| {});
+    let cookies = punchout.enter(&[], "");
+    punchout.ask("GET", "/cart", &cookies);
+    assert_eq!(fs::read_to_string(folder.record_number(1).join("cart.html")).unwrap(), html);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use tokio::io::AsyncWriteExt;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
+        encoder.write_all(bytes).await.unwrap();
+        encoder.shutdown().await.unwrap();
+        encoder.into_inner()
+    })
 }
 
 #[test]

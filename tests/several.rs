@@ -5,6 +5,7 @@
 #[path = "common/redis.rs"]
 mod redis;
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -98,6 +99,26 @@ impl World {
         browser.submit(&start, &form, &[]).await.unwrap()
     }
 
+    /// Sends the catalog call, and gives where the browser is to go.
+    fn enter(&self, form: &Form) -> String {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(&form.inputs);
+        let (body, path) = (body.finish(), Url::parse(&form.action).unwrap());
+        let mut socket = TcpStream::connect(self.address).unwrap();
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: punchout-proxy-demo/1.0\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+            path.path(),
+            self.address,
+            body.len()
+        );
+        socket.write_all([head, body].concat().as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+        location.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
     async fn buy(&self, browser: &mut Browser) -> Page {
         let page = browser.get(self.at(&format!("/vare/{}", catalogue::SCREW))).await.unwrap();
         let form = page.forms().into_iter().find(|form| form.id == "leggtil");
@@ -147,6 +168,44 @@ fn a_session_goes_from_one_sidecar_to_the_other_and_outlives_one_and_the_store()
         world.lead_to(&first);
         let over = browser.get(world.at("/handlekurv")).await.unwrap();
         assert_eq!(over.status, 410, "ended at the third, over at the first: {over}");
+        assert_eq!(world.demo.shop.orders().len(), 0);
+    });
+}
+
+#[test]
+#[ignore = "needs redis-server: tests/run store"]
+fn a_session_without_cookies_goes_from_one_sidecar_to_the_other() {
+    let world = World::new(Redis::start());
+    let (first, second) = (world.sidecar(), world.sidecar());
+    let mut browser = Browser::without_cookies();
+    world.lead_to(&first);
+    browse(async {
+        let start = browser.get(world.demo.procurement_url().parse().unwrap()).await.unwrap();
+        let form = start.forms().into_iter().find(|form| form.class.contains("punchout")).unwrap();
+        let mut hop = Url::parse(&format!("http://{}", world.address)).unwrap();
+        hop = hop.join(&world.enter(&form)).unwrap();
+        // The ticket of one is good at the other, once.
+        world.lead_to(&second);
+        let page = browser.get(hop.clone()).await.unwrap();
+        let root = page.link("a#onward").unwrap();
+        let page = browser.get(page.join(&root).unwrap()).await.unwrap();
+        assert!(page.status == 200 && page.body.contains("punchout-bar"), "{page}");
+        world.lead_to(&first);
+        assert_eq!(browser.get(hop).await.unwrap().status, 410, "good once");
+        let article = page.join(&format!("{root}vare/{}", catalogue::SCREW)).unwrap();
+        let article = browser.get(article).await.unwrap();
+        let form = article.forms().into_iter().find(|form| form.id == "leggtil").unwrap();
+        let cart = browser.submit(&article, &form, &[("antall", "1")]).await.unwrap();
+        assert!(cart.body.contains("NEW_ITEM-DESCRIPTION[1]"), "{}", cart.body);
+        world.lead_to(&second);
+        let cart = browser.get(page.join(&format!("{root}handlekurv")).unwrap()).await.unwrap();
+        let form = cart.forms().into_iter().find(|form| form.id == "punchout-return").unwrap();
+        assert_eq!(browser.submit(&cart, &form, &[]).await.unwrap().status, 200);
+        assert_eq!(world.demo.procurement.returns().len(), 1);
+        assert_eq!(world.post(&mut browser, &format!("{root}_punchout/sent")).await.status, 204);
+        world.lead_to(&first);
+        let over = browser.get(page.join(&format!("{root}handlekurv")).unwrap()).await.unwrap();
+        assert_eq!(over.status, 410, "{over}");
         assert_eq!(world.demo.shop.orders().len(), 0);
     });
 }

@@ -10,9 +10,11 @@ mod sessions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue};
 use punchout_proxy::config::plan::StoreAddress;
 use punchout_proxy::secret::Secret;
-use punchout_proxy::session::id::{SessionId, Ticket};
+use punchout_proxy::session::id::{SessionId, Ticket, Token};
 use punchout_proxy::session::store::{Count, Store};
 use punchout_proxy::session::{Ended, Hold, Session, Stage, Waiting};
 use redis::Redis;
@@ -34,6 +36,8 @@ async fn conforms(one: &Store, other: &Store) {
     how_far_a_cart_is_only_grows(one, other).await;
     a_ticket_is_good_once(one, other).await;
     a_browser_arrives_once(one, other).await;
+    a_session_goes_on_under_another_id(one, other).await;
+    a_jar_takes_in_what_every_answer_sets(one, other).await;
     one_session_too_many_pushes_another_out(one, other).await;
 }
 
@@ -191,6 +195,70 @@ async fn a_browser_arrives_once(one: &Store, other: &Store) {
     assert_eq!(one.arrived(Ticket::random()).await.unwrap(), None);
 }
 
+async fn a_session_goes_on_under_another_id(one: &Store, other: &Store) {
+    let begun = opened(one, "handed-on", PATIENCE).await;
+    one.reach(&begun, Stage::Shown).await;
+    let carried = Arc::new(begun.in_addresses(Token::random().id()));
+    assert!(other.hand_on(begun.id, carried.clone()).await.unwrap());
+    for store in [one, other] {
+        assert!(store.find(begun.id).await.unwrap().is_none() && !store.is_open(begun.id).await.unwrap());
+        assert_eq!(store.ended(begun.id).await.unwrap(), None, "it has not ended");
+        let found = store.find(carried.id).await.unwrap().unwrap();
+        assert!(found.is_in_addresses() && found.reference == begun.reference && found.hook == begun.hook);
+        assert_eq!(found.jar.cookie("/"), begun.jar.cookie("/"));
+    }
+    assert!(!one.hand_on(begun.id, Arc::new(begun.in_addresses(Token::random().id()))).await.unwrap(), "once");
+    let accounts = ["handed-on".to_owned()];
+    assert_eq!(one.lease(&accounts, SessionId::random(), PATIENCE).await.unwrap(), None, "the account went along");
+    one.release(&begun.hold, begun.id).await;
+    assert_eq!(
+        one.lease(&accounts, SessionId::random(), PATIENCE).await.unwrap(),
+        None,
+        "it is no longer the first one's"
+    );
+    end_and_release(one, &carried).await;
+    let next = SessionId::random();
+    assert_eq!(other.lease(&accounts, next, PATIENCE).await.unwrap(), Some(0));
+    other.release(&begun.hold, next).await;
+}
+
+fn sets(line: &str) -> HeaderMap {
+    HeaderMap::from_iter([(SET_COOKIE, HeaderValue::from_str(line).unwrap())])
+}
+
+async fn a_jar_takes_in_what_every_answer_sets(one: &Store, other: &Store) {
+    let begun = opened(one, "jar", PATIENCE).await;
+    let there = other.find(begun.id).await.unwrap().unwrap();
+    let cookie = async |store: &Store, session: &Session| {
+        let cookie = store.jar(session).await.cookie("/").unwrap();
+        cookie.to_str().unwrap().to_owned()
+    };
+    assert_eq!(cookie(other, &there).await, "sid=shop-session", "what signing in left");
+    // Of many answers at once, here and there, none takes another's cookie away.
+    let set = async |store: &Store, session: &Session, name: char| {
+        store.take_in(session, &sets(&format!("{name}={name}; Path=/")), "/").await;
+    };
+    tokio::join!(
+        set(one, &begun, 'a'),
+        set(other, &there, 'b'),
+        set(one, &begun, 'c'),
+        set(other, &there, 'd'),
+        set(one, &begun, 'e'),
+    );
+    for (store, session) in [(one, &begun), (other, &there)] {
+        let cookies = cookie(store, session).await;
+        for pair in ["sid=shop-session", "a=a", "b=b", "c=c", "d=d", "e=e"] {
+            assert!(cookies.split("; ").any(|one| one == pair), "{pair}: {cookies}");
+        }
+    }
+    one.take_in(&begun, &sets("sid=; Path=/; Max-Age=0"), "/").await;
+    assert!(!cookie(other, &there).await.contains("sid="), "deleted for all");
+    one.take_in(&begun, &HeaderMap::new(), "/").await;
+    end_and_release(one, &begun).await;
+    one.take_in(&begun, &sets("late=1"), "/").await;
+    other.take_in(&there, &sets("late=1"), "/").await;
+}
+
 async fn one_session_too_many_pushes_another_out(one: &Store, other: &Store) {
     assert_eq!(one.count().await.unwrap(), Count::default(), "all that was begun here has ended");
     let mut begun = Vec::new();
@@ -255,10 +323,20 @@ fn who_reads_redis_has_nothing() {
         let ticket = Ticket::random();
         let waiting = Waiting { buyer: "acme".into(), hook: begun.hook.clone(), entry: begun.entry.clone() };
         store.wait(ticket, Arc::new(waiting)).await.unwrap();
+        let (arrival, token) = (Ticket::random(), Token::random());
+        store.expect(arrival, begun.id).await.unwrap();
+        let begun = Arc::new(begun.in_addresses(token.id()));
+        assert!(store.hand_on(store.arrived(arrival).await.unwrap().unwrap(), begun.clone()).await.unwrap());
+        store.take_in(&begun, &sets("late-cookie=late-value; Path=/"), "/").await;
         let written = redis.written();
         let has = |text: &[u8]| written.windows(text.len()).any(|piece| piece == text);
         assert!(has(b"ZADD") && has(b"data"), "the file is where it was looked for");
         let (id, ticket) = (begun.id.to_cookie(), ticket.to_text());
+        let (arrival, token) = (arrival.to_text(), token.to_text());
+        assert!(has(b"jar_version"));
+        for secret in [&arrival, &token, "late-cookie", "late-value"] {
+            assert!(!has(secret.as_bytes()), "{secret}");
+        }
         for secret in [id.as_str(), &ticket, "hemmelig-konto", "acme.example", "shop-session", "acme"] {
             assert!(!has(secret.as_bytes()), "{secret}");
         }
@@ -282,6 +360,8 @@ fn a_store_that_is_lost_leaves_running_sessions_and_refuses_new_ones() {
         assert!(one.find(begun.id).await.unwrap().is_some(), "seen here lately");
         assert!(other.find(begun.id).await.is_err(), "never seen here: neither open nor over");
         assert_eq!(one.reach(&begun, Stage::Sent).await, Stage::Shopping);
+        one.take_in(&begun, &sets("meanwhile=1; Path=/"), "/").await;
+        assert_eq!(one.jar(&begun).await.cookie("/").unwrap(), "sid=shop-session; meanwhile=1");
         assert!(one.end(begun.id, Ended::Returned, PATIENCE).await.is_err());
         redis.freeze(false);
         until(async || other.find(begun.id).await.is_ok_and(|found| found.is_some())).await;
@@ -289,6 +369,8 @@ fn a_store_that_is_lost_leaves_running_sessions_and_refuses_new_ones() {
         one.find(begun.id).await.unwrap();
         let there = other.find(begun.id).await.unwrap().unwrap();
         assert_eq!(there.handed.stage(), Stage::Sent, "what happened meanwhile is told");
+        one.take_in(&begun, &sets("later=1; Path=/"), "/").await;
+        assert_eq!(other.jar(&there).await.cookie("/").unwrap(), "sid=shop-session; meanwhile=1; later=1");
 
         // Restarted, it knows what it wrote down.
         redis.down();
@@ -323,4 +405,18 @@ async fn until(is_so: impl AsyncFn() -> bool) {
         assert!(begin.elapsed() < Duration::from_secs(20), "the store does not come back");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Fields that came later have a default: an upgrade leaves running sessions. The files are what the first version with a
+/// shared store wrote.
+#[test]
+fn what_an_earlier_version_wrote_is_still_read() {
+    let of_today = session(SessionId::random(), "konto", PATIENCE);
+    let earlier: Session = serde_json::from_str(include_str!("../fixtures/records/first-session.json")).unwrap();
+    assert_eq!((earlier.buyer.as_str(), earlier.account.as_str()), ("acme", "konto"));
+    assert!(earlier.hook == of_today.hook && earlier.entry == of_today.entry && earlier.hold == of_today.hold);
+    assert_eq!(earlier.jar.cookie("/"), of_today.jar.cookie("/"));
+    assert!(!earlier.is_in_addresses() && !earlier.simulated && !earlier.report_only);
+    let waiting: Waiting = serde_json::from_str(include_str!("../fixtures/records/first-waiting.json")).unwrap();
+    assert!(waiting.buyer == "acme" && waiting.entry == of_today.entry);
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::punchout::{PASSWORD, a_shop, configuration, cookie_field, encoded, text};
+use common::punchout::{PASSWORD, a_shop, configuration, cookie_field, encoded, root_of, text};
 use common::{Answer, Wire, eventually};
 use serde_json::Value;
 
@@ -106,6 +106,43 @@ fn every_request_of_a_session_has_its_line_and_no_secret_stands_in_any() {
         assert!(cart[phase].as_f64().is_some(), "{phase}: {cart}");
     }
     assert!(cart["rewriting_ms"].as_f64() < cart["total_ms"].as_f64(), "{cart}");
+}
+
+#[test]
+fn a_session_in_addresses_leaves_its_token_nowhere() {
+    let (shop, _) = a_shop();
+    let more = "[log]\nlevel = \"debug\"\nvisitors = true\n[audit]\nfile = \"returns.jsonl\"\n";
+    let program = Program::start("token", shop.address, more);
+    let file = program.folder.join("returns.jsonl");
+    let hook = encoded("https://srm.acme.example/oci");
+    let query = format!("USERNAME=acme&PASSWORD={}&HOOK_URL={hook}", encoded(PASSWORD));
+    let entered = program.ask("GET", &format!("/_punchout/enter?{query}"), "");
+    let first = entered.head.get("location").unwrap().to_owned();
+    let root = root_of(&program.ask("GET", &first, ""));
+    let token = root.rsplit('/').next().unwrap();
+    for (method, path, status) in [
+        ("GET", "/cart", 200),
+        ("GET", "/a?b", 200),
+        ("GET", "/checkout", 303),
+        ("GET", "/_punchout/nothing", 404),
+        ("POST", "/_punchout/return", 200),
+        ("BREW", "/cart", 200),
+        ("TRACE", "/cart", 501),
+    ] {
+        let answer = program.ask(method, &format!("{root}{path}"), "Content-Length: 0\r\n");
+        assert_eq!(answer.head.status(), status, "{method} {path}");
+    }
+    // A stranger, and somebody who has mistyped it.
+    program.ask("GET", &format!("{root}/cart"), "Sec-Fetch-Site: none\r\n");
+    program.ask("GET", &format!("{root}x/cart"), "");
+    eventually("the audit is written", || !fs::read_to_string(&file).unwrap_or_default().is_empty());
+    let audit = fs::read_to_string(&file).unwrap();
+    let log = program.end();
+    assert!(log.contains("path=\"/cart\"") && log.contains("PO-DENIED") && log.contains("in its addresses"), "{log}");
+    for (what, text) in [("log", &log), ("audit", &audit)] {
+        assert!(!text.contains(token), "{what}: {text}");
+        assert!(!text.contains(first.rsplit('=').next().unwrap()), "{what}: {text}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! * [`settle`]: which unit price is meant when the printed one is rounded.
 //! * [`mod@unit`]: the shop's word for a unit, to the code the buyer maintains.
 //! * [`class`]: the shop's category, to the class the buyer keeps.
+//! * [`table`]: what the shop's pages do not say, by item number or category.
 //! * [`rules`]: where the values stand on a page: compiled selectors.
 //! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
@@ -19,6 +20,7 @@ pub mod read_html;
 pub mod read_json;
 pub mod rules;
 pub mod settle;
+pub mod table;
 pub mod tax;
 mod texts;
 mod typed;

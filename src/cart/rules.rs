@@ -15,6 +15,7 @@ use rust_decimal::Decimal;
 use serde_json_path::JsonPath;
 
 use super::price::NumberFormat;
+use super::table::Table;
 use crate::finding::Severity;
 
 mod compile;
@@ -40,6 +41,8 @@ pub struct Rules {
     /// ISO 4217, for what the page does not print.
     pub(super) currency_default: Option<String>,
     pub(super) numbers: NumberFormat,
+    /// What the pages do not say, in the order in which they are looked at.
+    pub(super) tables: Vec<Arc<Table>>,
     warnings: Vec<RuleError>,
 }
 
@@ -293,6 +296,11 @@ impl Rules {
     /// Every error in the rules, not the first alone.
     pub fn compile(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
         compile::rules(source)
+    }
+
+    /// These rules, with tables for what the pages do not say.
+    pub fn with_tables(self, tables: Vec<Arc<Table>>) -> Rules {
+        Rules { tables, ..self }
     }
 
     /// What is allowed and yet looks like a mistake.

@@ -46,9 +46,12 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
         NumberFormat::Detect
     });
     let empty = lines.is_empty() && seen.empty;
-    let lines = (lines.into_iter().enumerate())
+    let mut lines: Vec<Priced> = (lines.into_iter().enumerate())
         .filter_map(|(at, texts)| Typing { rules, format, number: at + 1, findings: &mut findings }.line(texts))
         .collect();
+    for table in &rules.tables {
+        table.complete(lines.iter_mut().map(|priced| &mut priced.line), &mut findings);
+    }
     let lines = money::finish(rules, format, lines, &beside, &mut findings);
     Cart { lines, empty, findings }
 }

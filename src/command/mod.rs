@@ -6,11 +6,13 @@ mod descriptors;
 mod extract;
 mod hash_password;
 mod health;
+mod init;
 mod lint;
 mod reload;
 mod replay;
 mod returns;
 mod run;
+mod sheet;
 mod units;
 
 use std::path::PathBuf;
@@ -30,6 +32,8 @@ pub struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Look at a shop, write a proxy.toml for it, and prove that: sign in, put an article into the cart, read it, empty it.
+    Init(Box<init::Options>),
     /// Serve the shop, and punchout sessions in it, until SIGTERM or Ctrl-C.
     Run(run::Options),
     /// Say what is wrong with the configuration: all of it at once, with line and column. Ends with 0 or 78.
@@ -42,6 +46,8 @@ enum Verb {
     Returns(returns::Options),
     /// Read and map a recorded cart page again and show what is different now. Ends with 0: the same, 1: not, 2: cannot be told.
     Replay(replay::Options),
+    /// Write what a buyer's procurement team has to know to set the catalogue up: address, parameters, fields, codes.
+    Sheet(sheet::Options),
     /// Show a whole punchout on this machine: a small shop, a small procurement system, and the proxy between them.
     Demo(demo::Options),
     /// Show what is read from a cart page, from where, and which fields one buyer gets. Ends with 0 if the cart may leave.
@@ -68,12 +74,14 @@ impl Command {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         match self.verb {
+            Verb::Init(options) => init::init(&options),
             Verb::Run(options) => run::run(&options),
             Verb::Check(config) => check::check(&config.config),
             Verb::Reload(options) => reload::reload(&options),
             Verb::Health(options) => health::health(&options),
             Verb::Returns(options) => returns::returns(&options),
             Verb::Replay(options) => replay::replay(&options),
+            Verb::Sheet(options) => sheet::sheet(&options),
             Verb::Demo(options) => demo::demo(&options),
             Verb::Extract(options) => extract::extract(&options),
             Verb::Lint(options) => lint::lint(&options),

@@ -60,7 +60,7 @@ fn again(options: &Options) -> Result<bool, String> {
     let buyer = plan.buyers.named(name).ok_or_else(|| format!("{file}: there is no buyer `{name}`"))?;
     let cart = read(&plan, &kept)?;
     let (hook, entry) = call(&plan, &kept)?;
-    let call = Call { hook: &hook, entry: &entry, simulated: kept.record.simulated };
+    let call = Call { hook: hook.as_ref(), entry: &entry, simulated: kept.record.simulated };
     let (now, lines) = outcome(&cart, &work_out(buyer, &call, &cart));
     let differences = difference::between(Seen(&kept.record.outcome, &kept.record.lines), Seen(&now, &lines));
     if options.json {
@@ -100,13 +100,15 @@ fn read(plan: &Plan, kept: &Kept) -> Result<Cart, String> {
 }
 
 /// The catalog call, read anew by the names in this configuration.
-fn call(plan: &Plan, kept: &Kept) -> Result<(Hook, Entry), String> {
+fn call(plan: &Plan, kept: &Kept) -> Result<(Option<Hook>, Entry), String> {
     let names: &EntryNames = &plan.entry.names;
     let recorded = &kept.record.entry;
     let mut pairs: Vec<(&str, &str)> =
         recorded.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // What a record never holds, and a call must have.
-    pairs.extend(names.hook.first().map(|name| (name.as_str(), recorded.hook.as_str())));
+    pairs.extend(
+        names.hook.first().map(|name| (name.as_str(), recorded.hook.as_str())).filter(|(_, hook)| !hook.is_empty()),
+    );
     pairs.extend(names.username.first().map(|name| (name.as_str(), "***")).filter(|(name, _)| {
         let known = |one: &&(String, String)| names.username.iter().any(|name| name.eq_ignore_ascii_case(&one.0));
         !name.is_empty() && recorded.parameters.iter().find(known).is_none_or(|(_, value)| value.is_empty())
@@ -114,8 +116,12 @@ fn call(plan: &Plan, kept: &Kept) -> Result<(Hook, Entry), String> {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let entry = Entry::parse(Some(query.as_bytes()), None, names);
     let entry = entry.map_err(|error| format!("record.toml: the catalog call cannot be read again: {error}"))?;
+    if recorded.hook.is_empty() {
+        // A DETAIL may have none.
+        return Ok((None, entry));
+    }
     let hook = Hook::parse(&recorded.hook).map_err(|refusal| format!("record.toml: entry.hook: {refusal}"))?;
-    Ok((hook, entry))
+    Ok((Some(hook), entry))
 }
 
 fn print(kept: &Kept, buyer: &Arc<Buyer>, lines: usize, differences: &[Difference]) {

@@ -49,7 +49,7 @@ pub(super) fn returns(options: &Options) -> ExitCode {
             && options.buyer.as_ref().is_none_or(|buyer| one.buyer == *buyer)
     };
     let handed = events.iter().filter_map(|event| match event {
-        Event::Handed(handed) => Some(handed),
+        Event::Handed(handed) => Some(handed.as_ref()),
         Event::Sent { .. } => None,
     });
     let handed: Vec<&Handed> = handed.filter(is_wanted).collect();

@@ -25,10 +25,12 @@ mod admin;
 mod buyer;
 mod habits;
 mod listen;
+mod offers;
 mod origin;
 mod record;
 mod shop;
 mod store;
+mod tables;
 
 pub use habits::{Habits, habits_of};
 

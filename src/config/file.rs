@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cart::rules::{CartSource, Chain, ChargeSource, Prices, RulesSource, ScriptSource};
+use crate::cart::rules::{CartSource, Chain, ChargeSource, LongValue, Prices, RulesSource, ScriptSource, Value};
 use crate::finding::Severity;
 use crate::protocol::oci::assortment;
 use crate::protocol::oci::fields::{Limits, LongTextStyle};
@@ -116,6 +116,12 @@ pub struct ShopFile {
     pub sign_in: Option<SignInSource>,
     /// Where the cart's values stand.
     pub cart: CartFile,
+    /// What the shop's pages do not say of an article.
+    pub table: Vec<TableFile>,
+    /// A product's own page, for DETAIL and VALIDATE.
+    pub product: Option<OfferFile>,
+    /// The page with the hits of a search, for SOURCING and BACKGROUND_SEARCH.
+    pub search: Option<OfferFile>,
     /// What is closed to punchout sessions.
     pub deny: DenyFile,
     /// What punchout sessions do not show.
@@ -131,6 +137,19 @@ pub enum Embed {
     Window,
     /// In a frame on a page of its own.
     Iframe,
+}
+
+/// Whether a session goes on where the browser keeps no cookies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cookies {
+    /// By cookies where they are kept, else by addresses.
+    #[default]
+    Auto,
+    /// By addresses always.
+    Never,
+    /// By cookies alone.
+    Required,
 }
 
 /// How the browser is sent on after entry.
@@ -249,6 +268,107 @@ impl From<&CartFile> for RulesSource {
             numbers: file.numbers,
             max_lines: file.max_lines,
             extra: file.extra.into_iter().collect(),
+        }
+    }
+}
+
+/// `[[shop.table]]`: a CSV file whose first line names the columns.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableFile {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// The value of a line by which it is looked up: `sku`, or a name of `[shop.cart.extra]`.
+    pub by: Option<String>,
+    /// The column that holds it.
+    pub key: Option<String>,
+    /// What stands between columns: `,`, `;` or a tab.
+    pub separator: Option<char>,
+    /// Which value comes from which column.
+    pub columns: BTreeMap<String, String>,
+    /// The table's value wins over the page's.
+    pub over: Option<bool>,
+    /// What it is when a line is not in the table.
+    pub missing: Option<Severity>,
+}
+
+/// `[shop.product]` and `[shop.search]`: pages that offer something, read like a cart.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfferFile {
+    /// Its address, with `{product}` or `{search}` in it.
+    pub page: Option<String>,
+    /// One element an offer, or the path to them.
+    pub line: Option<String>,
+    /// Offers that are none: what they hold.
+    pub skip: OneOrMany,
+    /// What the page shows when there is no such product, or no hit.
+    pub empty: Option<Chain>,
+    /// Where it is: in the page's markup, in a script of the page, or the answer is JSON itself.
+    pub source: Option<CartSource>,
+    /// Where the page holds JSON.
+    pub script: Option<ScriptSource>,
+    /// What tells an offer from every other, where the page prints them twice.
+    pub key: Option<Chain>,
+    /// What the article is called.
+    pub name: Option<Chain>,
+    /// Size, colour and the like: added to the name.
+    pub options: Option<Chain>,
+    /// The shop's item number.
+    pub sku: Option<Chain>,
+    /// How many the price is for; one.
+    pub quantity: Option<Chain>,
+    /// Price of one.
+    pub price: Option<Chain>,
+    /// Where the page tells the currency, or an ISO 4217 code.
+    pub currency: Option<Chain>,
+    /// The shop's word for the unit.
+    pub unit: Option<Chain>,
+    /// The product page.
+    pub link: Option<Chain>,
+    /// Further values by a name of one's own.
+    pub extra: BTreeMap<String, Chain>,
+    /// Whether the shop prints net or gross prices.
+    pub prices: Option<Prices>,
+    /// The tax rate in percent, or where it stands.
+    pub tax: Option<Chain>,
+    /// What the shop prints for a rate, to percent.
+    pub taxes: BTreeMap<String, String>,
+    /// How numbers are printed: `auto`, or a sample such as `1.234,56`.
+    pub numbers: Option<String>,
+    /// Most hits that are answered. Of a search alone.
+    pub most: Option<usize>,
+    /// Each hit is read from its own page, by its link and `[shop.product]`. Of a search alone.
+    pub details: Option<bool>,
+}
+
+impl From<&OfferFile> for RulesSource {
+    fn from(file: &OfferFile) -> Self {
+        let file = file.clone();
+        let one = LongValue { default: Some("1".to_owned()), ..LongValue::default() };
+        RulesSource {
+            // The page itself is the answer.
+            json: file.page.filter(|_| file.source == Some(CartSource::Json)),
+            source: file.source,
+            script: file.script,
+            line: file.line,
+            key: file.key,
+            name: file.name,
+            options: file.options,
+            sku: file.sku,
+            quantity: Some(file.quantity.unwrap_or(Chain::One(Value::Long(one)))),
+            price: file.price,
+            currency: file.currency,
+            unit: file.unit,
+            link: file.link,
+            skip: file.skip.iter().map(str::to_owned).collect(),
+            empty: file.empty,
+            prices: file.prices,
+            tax: file.tax,
+            taxes: file.taxes,
+            numbers: file.numbers,
+            extra: file.extra.into_iter().collect(),
+            ..RulesSource::default()
         }
     }
 }
@@ -504,6 +624,8 @@ pub struct BuyerFile {
     pub bar: Option<bool>,
     /// Where the buyer's system shows the shop.
     pub embed: Option<Embed>,
+    /// Whether its sessions go on without cookies.
+    pub cookies: Option<Cookies>,
     /// Origins that may show the shop in a frame, beside those of the hooks.
     pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.

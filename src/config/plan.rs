@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use lol_html::Selector;
 
 use super::credentials::Passwords;
-use super::file::{Embed, LogFormat, LogLevel, Onward, ReturnWay};
+use super::file::{Cookies, Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
 use crate::cart::rules::Rules;
@@ -160,6 +160,10 @@ pub struct Shop {
     pub cart_pages: Vec<Location>,
     /// Where the cart's values stand.
     pub cart: Arc<Rules>,
+    /// A product's own page, where functions may ask for one.
+    pub product: Option<Arc<Offers>>,
+    /// The page of a search, where functions may ask for one.
+    pub search: Option<Arc<Offers>>,
     /// How a cart is emptied, where that is known.
     pub emptying: Option<Emptying>,
     /// The controls that lead to checkout.
@@ -173,6 +177,32 @@ pub struct Shop {
     /// The whole of signing in.
     pub sign_in_time: Duration,
 }
+
+/// A page that offers something, read like a cart: a line for each offer.
+#[derive(Clone, Debug)]
+pub struct Offers {
+    /// Its address, with a word in braces.
+    pub address: Template,
+    /// Where the values of an offer stand.
+    pub rules: Arc<Rules>,
+    /// Most offers that are taken of it.
+    pub most: usize,
+    /// Each is read from its own page.
+    pub details: bool,
+}
+
+impl Offers {
+    /// The address for a product's number, or for what is searched.
+    pub fn at(&self, value: &str) -> String {
+        let value = percent_encoding::utf8_percent_encode(value, IN_ADDRESS).to_string();
+        let values: Vec<_> = self.address.words().map(|word| (word, value.as_str())).collect();
+        self.address.fill(&values)
+    }
+}
+
+/// What a value must not hold where it stands in a path or a query.
+const IN_ADDRESS: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// How a catalog call is recognised.
 #[derive(Clone, Debug)]
@@ -257,6 +287,8 @@ pub struct Buyer {
     pub bar: bool,
     /// Where its procurement system shows the shop.
     pub embed: Embed,
+    /// Whether its sessions go on where the browser keeps no cookies.
+    pub cookies: Cookies,
     /// Who may show it in a frame, as CSP has it; each session's hook may besides.
     pub framed_by: Vec<String>,
     /// Its sessions change nothing and only report.

@@ -27,6 +27,7 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub struct Browser {
     jar: Vec<Kept>,
+    refuses_cookies: bool,
 }
 
 #[derive(Debug)]
@@ -85,6 +86,11 @@ impl Page {
 }
 
 impl Browser {
+    /// One that keeps no cookie.
+    pub fn without_cookies() -> Self {
+        Browser { refuses_cookies: true, ..Browser::default() }
+    }
+
     /// Opens an address.
     ///
     /// # Errors
@@ -174,7 +180,7 @@ impl Browser {
             let path = cookie.path().filter(|path| path.starts_with('/')).unwrap_or("/").to_owned();
             self.jar.retain(|kept| kept.site != site || kept.name != cookie.name() || kept.path != path);
             let expired = cookie.expires_datetime().is_some_and(|time| time.unix_timestamp() <= 0);
-            if !expired && cookie.max_age().is_none_or(|age| age.is_positive()) {
+            if !expired && !self.refuses_cookies && cookie.max_age().is_none_or(|age| age.is_positive()) {
                 let (name, value) = (cookie.name().to_owned(), cookie.value().to_owned());
                 self.jar.push(Kept { site: site.clone(), path, name, value });
             }

@@ -120,9 +120,22 @@ pub fn once(proxy_url: &str, procurement: SocketAddr) -> Result<Journey, String>
 /// # Errors
 /// As [`once`]; also when it takes longer than a minute.
 pub async fn travel(proxy_url: &str, procurement: SocketAddr, way: EntryWay) -> Result<Journey, String> {
+    travel_by(Browser::default(), proxy_url, procurement, way).await
+}
+
+/// Makes the round trip in a browser, which may be one that keeps no cookies.
+///
+/// # Errors
+/// As [`travel`].
+pub async fn travel_by(
+    browser: Browser,
+    proxy_url: &str,
+    procurement: SocketAddr,
+    way: EntryWay,
+) -> Result<Journey, String> {
     let proxy = Url::parse(proxy_url).map_err(|error| format!("the proxy's address {proxy_url:?}: {error}"))?;
     let start = Url::parse(&format!("http://{procurement}/")).map_err(|error| error.to_string())?;
-    tokio::time::timeout(LONGEST, Traveller { browser: Browser::default(), proxy, start }.travel(way))
+    tokio::time::timeout(LONGEST, Traveller { browser, proxy, root: String::new(), start }.travel(way))
         .await
         .map_err(|_| format!("the journey was not over after {} s", LONGEST.as_secs()))?
 }
@@ -130,6 +143,8 @@ pub async fn travel(proxy_url: &str, procurement: SocketAddr, way: EntryWay) -> 
 struct Traveller {
     browser: Browser,
     proxy: Url,
+    /// What the session's addresses begin with, where it is carried by them.
+    root: String,
     start: Url,
 }
 
@@ -180,6 +195,10 @@ impl Traveller {
         if page.url.query().unwrap_or_default().to_ascii_uppercase().contains("HOOK_URL") {
             return Err("the shop's page still has HOOK_URL in its address".into());
         }
+        if let Some(rest) = page.url.path().strip_prefix("/_punchout/s/") {
+            let token = rest.split('/').next().unwrap_or_default();
+            self.root = format!("/_punchout/s/{token}");
+        }
         Ok(call)
     }
 
@@ -205,7 +224,7 @@ impl Traveller {
 
     /// What a buyer might try who knows the shop well.
     async fn try_to_order(&mut self, faults: &mut Vec<String>) -> Result<(), String> {
-        let order = Form { action: "/kasse/bestill".into(), method: "post".into(), ..Form::default() };
+        let order = Form { action: format!("{}/kasse/bestill", self.root), method: "post".into(), ..Form::default() };
         let page = self.at_proxy("/handlekurv").await?;
         let answer = self.browser.submit(&page, &order, &[("referanse", "forsøk")]).await?;
         if answer.body.contains("Takk for bestillingen") {
@@ -254,7 +273,8 @@ impl Traveller {
     }
 
     async fn at_proxy(&mut self, path: &str) -> Result<Page, String> {
-        let page = self.browser.get(self.proxy.join(path).map_err(|error| error.to_string())?).await?;
+        let address = self.proxy.join(&format!("{}{path}", self.root)).map_err(|error| error.to_string())?;
+        let page = self.browser.get(address).await?;
         if page.status == 200 { Ok(page) } else { Err(format!("expected a page of the shop, got {page}")) }
     }
 }

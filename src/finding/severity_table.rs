@@ -28,6 +28,7 @@ pub const KNOWN: &[Known] = &[
     firm(code::CART_NO_LINES),
     usual(code::CART_EMPTY, Severity::Error),
     firm(code::HOOK_NO_LONGER_ALLOWED),
+    firm(code::NO_HOOK),
     firm(code::CART_UNCLOSED),
     usual(code::VALUE_CUT, Severity::Error),
     firm(code::CART_TOO_LONG),
@@ -58,6 +59,7 @@ pub const KNOWN: &[Known] = &[
     usual(code::UNIT_DEFAULTED, Severity::Warning),
     firm(code::UNIT_UNKNOWN),
     usual(code::CLASS_UNKNOWN, Severity::Warning),
+    usual(code::NOT_IN_TABLE, Severity::Error),
     usual(code::NOT_IN_ASSORTMENT, Severity::Error),
     usual(code::FIELD_CUT, Severity::Warning),
     usual(code::FIELD_TOO_LONG, Severity::Error),
@@ -90,6 +92,11 @@ impl Severities {
         }
         self.0.insert(known.code, severity);
         Ok(())
+    }
+
+    /// How grave a code is for the buyer, at its gravest.
+    pub fn of(&self, known: &Known) -> Severity {
+        self.0.get(known.code).copied().unwrap_or(known.usual)
     }
 
     /// Gives every finding the severity that the buyer wants. Where a code comes in several severities, its mere

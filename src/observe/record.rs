@@ -167,7 +167,7 @@ impl Dropped {
     }
 }
 
-/// The writer of one running proxy. It stands when the first page is there to be written.
+/// The writer of one running proxy.
 #[derive(Clone, Debug, Default)]
 pub struct Records(Arc<Mutex<Option<Writer>>>);
 
@@ -178,15 +178,31 @@ struct Writer {
 }
 
 impl Records {
+    /// Makes the folder ready, and takes old records away from now on, whether new ones come or not.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or not be looked into.
+    pub fn begin(&self, recording: &Arc<Recording>, metrics: &Arc<Metrics>) -> std::io::Result<()> {
+        folder::make(&recording.folder)?;
+        folder::make_room(recording, 0)?;
+        self.lock().get_or_insert_with(|| Writer::start(metrics.clone(), Some(recording.clone())));
+        Ok(())
+    }
+
     /// Gives a page to the writer; at once, whatever becomes of it.
     pub fn keep(&self, recording: &Arc<Recording>, metrics: &Arc<Metrics>, sighting: Sighting) {
-        let mut writer = self.lock();
-        let writer = writer.get_or_insert_with(|| Writer::start(metrics.clone()));
-        let given = (recording.clone(), Box::new(sighting));
-        if let Err(TrySendError::Full((_, sighting)) | TrySendError::Disconnected((_, sighting))) =
-            writer.sightings.try_send(given)
-        {
-            dropped(metrics, &sighting.record.reference, Dropped::Queue, "too many wait to be written");
+        let mut kept = self.lock();
+        let writer = kept.get_or_insert_with(|| Writer::start(metrics.clone(), None));
+        match writer.sightings.try_send((recording.clone(), Box::new(sighting))) {
+            Ok(()) => {}
+            Err(TrySendError::Full((_, sighting))) => {
+                dropped(metrics, &sighting.record.reference, Dropped::Queue, "too many wait to be written");
+            }
+            Err(TrySendError::Disconnected((_, sighting))) => {
+                // It panicked, and said so on standard error: the next page gets another.
+                *kept = None;
+                dropped(metrics, &sighting.record.reference, Dropped::Disk, "its writer has ended");
+            }
         }
     }
 
@@ -207,9 +223,10 @@ impl Records {
 }
 
 impl Writer {
-    fn start(metrics: Arc<Metrics>) -> Writer {
+    /// `last` is what is swept until something is written.
+    fn start(metrics: Arc<Metrics>, last: Option<Arc<Recording>>) -> Writer {
         let (sightings, seen) = sync_channel(QUEUE);
-        Writer { sightings, thread: std::thread::spawn(move || write_all(&seen, &metrics)) }
+        Writer { sightings, thread: std::thread::spawn(move || write_all(&seen, &metrics, last)) }
     }
 }
 
@@ -222,8 +239,7 @@ pub fn dropped(metrics: &Metrics, reference: &str, why: Dropped, detail: &str) {
     }
 }
 
-fn write_all(seen: &Receiver<(Arc<Recording>, Box<Sighting>)>, metrics: &Metrics) {
-    let mut last: Option<Arc<Recording>> = None;
+fn write_all(seen: &Receiver<(Arc<Recording>, Box<Sighting>)>, metrics: &Metrics, mut last: Option<Arc<Recording>>) {
     let mut written: std::collections::VecDeque<Record> = std::collections::VecDeque::new();
     loop {
         match seen.recv_timeout(SWEEP) {

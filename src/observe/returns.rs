@@ -35,7 +35,7 @@ pub struct Audit {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
     /// The form that takes a cart to its hook was given to a browser.
-    Handed(Handed),
+    Handed(Arc<Handed>),
     /// The browser said that it sent the form.
     Sent {
         /// When, as in RFC 3339.
@@ -96,7 +96,8 @@ impl Returns {
         if kept.recent.len() == RECENT {
             kept.recent.pop_front();
         }
-        kept.recent.push_back((Arc::new(handed.clone()), false));
+        let handed = Arc::new(handed);
+        kept.recent.push_back((handed.clone(), false));
         if let Some(audit) = audit {
             kept.write(audit, metrics, Event::Handed(handed));
         }

@@ -36,6 +36,11 @@ impl Html {
         self.markup("\"")
     }
 
+    /// What has grown.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// HTML that was escaped where it was made.
     pub(super) fn ready_made(&mut self, html: &str) -> &mut Self {
         self.0.push_str(html);

@@ -24,7 +24,7 @@ use http::{Response, StatusCode};
 pub use accept::wants_json;
 pub use language::Language;
 pub use notice::{Ended, cart_refused, pool_busy, problem, session_over};
-pub use passage::{hand_over, left, onward};
+pub use passage::{hand_over, left, offer, onward};
 
 /// A finished answer, apart from what only the connection knows (`Date`, `Content-Length`).
 ///

@@ -63,6 +63,19 @@ pub fn hand_over(form: &str, nonce: &Nonce, by_itself: Option<&str>, language: L
     Page::html(StatusCode::OK, body, policy(nonce, auto_submit))
 }
 
+/// The answer to a function that asks for one product's data: the form, and nothing to see. It is read by a program, or
+/// submits itself in a frame that nobody sees.
+pub fn offer(form: &str, nonce: &Nonce, by_itself: bool) -> Page {
+    let mut page = Html::new();
+    page.markup("<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title></title>\n</head>\n<body>\n");
+    page.ready_made(form);
+    if by_itself {
+        submit_by_itself(&mut page, nonce, "");
+    }
+    page.markup("</body>\n</html>\n");
+    Page::html(StatusCode::OK, page.into_text(), policy(nonce, by_itself))
+}
+
 /// The page of somebody who leaves without a cart: `form` tells the procurement system so, as in [`hand_over`].
 pub fn left(form: &str, nonce: &Nonce, by_itself: bool, language: Language) -> Page {
     let words = &texts::of(language).session.left;

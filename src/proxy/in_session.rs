@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use lol_html::{Selector, Settings};
 
 use super::body::Body;
+use super::carried;
 use super::forward;
 use super::report_only;
 use super::rewritten::{self, OpenPage, Opened};
@@ -35,6 +36,7 @@ use crate::punchout::hand_over::{self, Following};
 use crate::punchout::record::Recorder;
 use crate::punchout::{self, bar, hygiene};
 use crate::rewrite::body::{Failure, OnFailure};
+use crate::rewrite::carrier::Carrier;
 use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
 use crate::rewrite::controls::{Leave, Seen, Way};
 use crate::rewrite::csp::Opening;
@@ -68,11 +70,14 @@ impl Asked {
     }
 
     /// Who writes down the cart page that this asks for, where somebody is to.
-    fn recorder(&self, x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Option<Recorder> {
+    async fn recorder(&self, x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Option<Recorder> {
         x.plan().record.as_ref()?;
         let way = if session.report_only { "report-only" } else { "page" };
         let is_read = self.cart && !self.piece && (self.submits(x) || session.report_only);
-        let sent = is_read.then(|| punchout::jar_of(x, session, headers))?;
+        if !is_read {
+            return None;
+        }
+        let sent = punchout::jar_of(x, session, headers).await;
         Recorder::begin(x.shop(), session, buyer, &sent, way, &self.path)
     }
 }
@@ -88,7 +93,8 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let target = Target::new(request.uri().path(), request.uri().query());
-    let first = rewritten::may_be_page(request.headers()) && x.sessions().first_page(session).await;
+    let may_be_first = !session.is_in_addresses() && rewritten::may_be_page(request.headers());
+    let first = may_be_first && x.sessions().first_page(session).await;
     let asked = Asked {
         expiring: if first { hygiene::expire(x, session, request.headers()) } else { Vec::new() },
         method: request.method().clone(),
@@ -97,23 +103,41 @@ pub async fn serve(
         piece: is_piece(request.headers()),
         coding: rewritten::wanted_coding(x, request.headers()),
     };
-    let recorder = asked.recorder(x, session, buyer, request.headers());
-    let request = match admit(x, session, &asked, &target, request).await? {
+    let (head, body) = request.into_parts();
+    let carrier = carried::carrier(x, &head);
+    let carrier = carrier.as_ref();
+    let recorder = asked.recorder(x, session, buyer, &head.headers).await;
+    let request = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
             let mut answer = forward::forward(x, request).await?;
-            x.seal(session.id).close(answer.headers_mut());
+            keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
             return Ok(answer);
         }
         Admitted::Ordinary(request) => request,
     };
     let asked_at = Instant::now();
-    let answer = forward::ask(x, request).await?;
+    let mut answer = forward::ask(x, request).await?;
     let first_byte = asked_at.elapsed();
     x.metrics().shop_answered(first_byte);
     let connect = Some(answer.body().waited());
     x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
-    bring_back(x, session, buyer, &asked, answer, recorder)
+    keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
+    bring_back(x, session, buyer, &asked, carrier, answer, recorder)
+}
+
+/// The shop's cookies leave sealed, or not at all.
+async fn keep_cookies(
+    x: &Exchange,
+    session: &Session,
+    asked: &Asked,
+    carrier: Option<&Rc<Carrier>>,
+    headers: &mut HeaderMap,
+) {
+    match carrier {
+        Some(carrier) => carried::toward_browser(x, session, &asked.path, carrier, headers).await,
+        None => x.seal(session.id).close(headers),
+    }
 }
 
 enum Admitted {
@@ -128,15 +152,15 @@ async fn admit(
     session: &Session,
     asked: &Asked,
     target: &Target,
-    request: Request<Incoming>,
+    mut head: request::Parts,
+    body: Incoming,
 ) -> Result<Admitted, Problem> {
     let policy = &x.plan().shop.policy;
     let verdict = policy.judge(&asked.method, target);
     if let Verdict::Deny(number) = verdict {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
-    let (mut head, body) = request.into_parts();
-    for_session(x, &mut head, session);
+    for_session(x, &mut head, session).await;
     if !asked.expiring.is_empty() {
         hygiene::take_out(x, session, &mut head.headers);
     }
@@ -179,10 +203,14 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Probl
 }
 
 /// What a session's requests never carry, and what they always do.
-fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
+async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
+    if session.is_in_addresses() {
+        carried::toward_shop(x, session, head).await;
+    } else {
+        cookie::take_out(&mut head.headers);
+        x.seal(session.id).open(&mut head.headers);
+    }
     let headers = &mut head.headers;
-    cookie::take_out(headers);
-    x.seal(session.id).open(headers);
     super::headers::strip_overrides(headers);
     // The prices are read by the number format of one language: the one in which the session began.
     if let Some(language) = &session.accept_language {
@@ -209,7 +237,8 @@ fn deny(x: &Exchange, session: &Session, asked: &Asked, denial: usize) -> Respon
     } else {
         *answer.status_mut() = StatusCode::SEE_OTHER;
         // Checked to be a header value when the plan was made.
-        let cart = HeaderValue::from_str(&x.plan().shop.cart_address).expect("the cart's address is a header value");
+        let cart = x.at(&x.plan().shop.cart_address);
+        let cart = HeaderValue::from_str(&cart).expect("the cart's address is a header value");
         answer.headers_mut().insert(LOCATION, cart);
     }
     answer.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -223,14 +252,16 @@ fn bring_back(
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
     asked: &Asked,
+    carrier: Option<&Rc<Carrier>>,
     mut answer: Response<upstream::Body>,
     recorder: Option<Recorder>,
 ) -> Result<Response<Body>, Problem> {
-    x.seal(session.id).close(answer.headers_mut());
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
-        Opened::Page(page) if session.report_only => return Ok(report(x, session, buyer, asked, page, recorder)),
+        Opened::Page(page) if session.report_only => {
+            return Ok(report(x, session, buyer, asked, carrier, page, recorder));
+        }
         Opened::Unknown(answer, error) if session.report_only => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
             return Ok(answer);
@@ -247,33 +278,42 @@ fn bring_back(
     let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
     let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
-    let opening = Opening { form_action: sources(&session.hook), script_nonce, ..Opening::default() };
+    let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
     let (changes, on_failure) = changes(x, session, buyer, asked, opening, following);
-    let mut settings = changes.settings();
-    if let Some(own) = &x.plan().shop.own_name {
-        settings = own.in_page(settings);
-    }
+    let settings = addresses(x, carrier, changes.settings());
     Ok(page.close(settings, on_failure, asked.coding, true))
 }
 
-/// A page of a session that only reports: as the shop wrote it, but for its own name.
+/// The page's addresses as the session's browser must have them.
+fn addresses(
+    x: &Exchange,
+    carrier: Option<&Rc<Carrier>>,
+    settings: Settings<'static, 'static>,
+) -> Settings<'static, 'static> {
+    match (carrier, &x.plan().shop.own_name) {
+        (Some(carrier), _) => carrier.in_page(settings),
+        (None, Some(own)) => own.in_page(settings),
+        (None, None) => settings,
+    }
+}
+
+/// A page of a session that only reports: as the shop wrote it, but for its addresses.
 fn report(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
     asked: &Asked,
-    page: OpenPage,
+    carrier: Option<&Rc<Carrier>>,
+    mut page: OpenPage,
     recorder: Option<Recorder>,
 ) -> Response<Body> {
     if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
-        return report_only::look(x, session, buyer, page, asked.coding, recorder);
+        let (settings, on_failure) = report_only::look(x, session, buyer, &mut page, recorder);
+        return page.close(addresses(x, carrier, settings), on_failure, asked.coding, true);
     }
     let nothing = |_: &Failure| String::new();
-    let settings = match &x.plan().shop.own_name {
-        Some(own) => own.in_page(Settings::new()),
-        None => Settings::new(),
-    };
+    let settings = addresses(x, carrier, Settings::new());
     page.close(settings, OnFailure::PassThrough(Box::new(nothing)), asked.coding, true)
 }
 
@@ -300,17 +340,17 @@ fn changes<'p>(
     let cart_page = asked.cart && !asked.piece;
     let submits = asked.submits(x);
     let mut end = match (&opening.script_nonce, submits) {
-        (Some(nonce), true) => bar::script(&plan.prefix, nonce),
+        (Some(nonce), true) => bar::script(x, nonce),
         _ => String::new(),
     };
     if buyer.bar && !asked.piece {
-        end.push_str(&bar::bar(&plan.prefix, buyer, session, submits));
+        end.push_str(&bar::bar(x, buyer, session, submits));
     }
     let is_led_fresh = cart_page || shop.way == ReturnWay::Fresh;
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
-        url: if is_led_fresh { format!("{}return", plan.prefix) } else { shop.cart_address.clone() },
+        url: if is_led_fresh { x.at(&format!("{}return", plan.prefix)) } else { x.at(&shop.cart_address) },
         target: is_led_fresh.then(|| hand_over::target(buyer, session).to_string()),
         label: None,
     };
@@ -356,8 +396,8 @@ fn changes<'p>(
 }
 
 /// Where a page's forms may lead: our own pages, and the hook.
-fn sources(hook: &Hook) -> Vec<String> {
-    std::iter::once("'self'".to_owned()).chain(hook.form_action_source()).collect()
+fn sources(hook: Option<&Hook>) -> Vec<String> {
+    std::iter::once("'self'".to_owned()).chain(hook.and_then(Hook::form_action_source)).collect()
 }
 
 /// Whether a script asks, for a piece of a page.

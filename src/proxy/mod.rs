@@ -2,6 +2,7 @@
 
 pub mod route;
 pub mod in_session;
+mod carried;
 pub mod forward;
 pub mod rewritten;
 mod report_only;
@@ -29,11 +30,12 @@ use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
 use crate::punchout::{arrive, bar, enter, frame, hand_over, leave};
 use crate::rewrite::{embed, hydrated};
-use crate::session::{Ended, Session, Stage, cookie};
+use crate::session::{Ended, Session, Stage, address, cookie};
 use route::{Claim, OwnPage, Route, route};
 
 /// Serves one request. Never fails: a [`Problem`] becomes an answer here and nowhere else.
-pub async fn handle(x: Exchange, request: Request<Incoming>) -> Response<Body> {
+pub async fn handle(mut x: Exchange, mut request: Request<Incoming>) -> Response<Body> {
+    x.take_root(request.uri_mut());
     let who = Asker::of(&request);
     let began = Instant::now();
     let answer = match serve(&x, &who, request).await {
@@ -54,10 +56,38 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
     let (mut head, body) = request.into_parts();
     validate::validate(&mut head)?;
     let (claim, punchout) = claim(x, &head).await?;
-    let route = route(x.plan(), &head, claim);
-    if route != Route::Visitor {
+    if let (Some(_), Some((session, _))) = (x.root(), &punchout)
+        && address::is_stranger(session, &head.headers)
+    {
         x.course().set(Course { punchout: true, ..Course::default() });
+        return carried::as_visitor(&head);
     }
+    let route = route(x.plan(), &head, claim);
+    if route == Route::Visitor
+        && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
+        && let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await
+    {
+        x.course().set(Course { punchout: true, ..Course::default() });
+        return Ok(answer);
+    }
+    let request = Request::from_parts(head, body);
+    if route == Route::Visitor {
+        x.shop().lane.visitor();
+        return rewritten::serve_visitor(x, request).await;
+    }
+    // Boxed, for its size would otherwise be every visitor's to make room for and to move.
+    Box::pin(serve_punchout(x, who, route, punchout, request)).await
+}
+
+/// All that is no visitor's: a catalog call, a session's requests, pages of ours.
+async fn serve_punchout(
+    x: &Exchange,
+    who: &Asker,
+    route: Route,
+    punchout: Option<(Arc<Session>, Arc<Buyer>)>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    x.course().set(Course { punchout: true, ..Course::default() });
     let in_frame = match route {
         Route::Shop | Route::Own(OwnPage::Return | OwnPage::Cancel | OwnPage::Sent | OwnPage::Begin) => {
             punchout.clone()
@@ -65,7 +95,7 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         // A catalog call may be another buyer's; it sees to its answer itself.
         _ => None,
     };
-    let mut answer = by_route(x, who, route, punchout, Request::from_parts(head, body)).await?;
+    let mut answer = by_route(x, who, route, punchout, request).await?;
     if let Some((session, buyer)) = in_frame {
         frame::fit(x, &session, &buyer, answer.headers_mut());
     }
@@ -81,10 +111,7 @@ async fn by_route(
 ) -> Result<Response<Body>, Problem> {
     let (head, body) = request.into_parts();
     match (route, punchout) {
-        (Route::Visitor, _) => {
-            x.shop().lane.visitor();
-            rewritten::serve_visitor(x, Request::from_parts(head, body)).await
-        }
+        (Route::Visitor, _) => rewritten::serve_visitor(x, Request::from_parts(head, body)).await,
         (Route::Enter, _) => {
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)
@@ -126,13 +153,25 @@ async fn by_route(
     }
 }
 
-/// What the request's session cookie is worth, and the session with its buyer where it is open.
+/// What the request's session cookie is worth, or the root of its address, and the session with its buyer where it is open.
 ///
 /// # Errors
 /// A store that is lost: who has our cookie is no visitor, and may be somebody else's session.
 async fn claim(x: &Exchange, head: &request::Parts) -> Result<(Claim, Option<(Arc<Session>, Arc<Buyer>)>), Problem> {
-    let Some(id) = cookie::read(&head.headers, x.secure()) else { return Ok((Claim::None, None)) };
-    let Some(session) = x.sessions().find(id).await? else { return Ok((Claim::Over, None)) };
+    let id = match x.root() {
+        // Whatever cookies come along are not looked at.
+        Some(root) => root.id(),
+        None => cookie::read(&head.headers, x.secure()),
+    };
+    let session = match id {
+        Some(id) => Box::pin(x.sessions().find(id)).await?,
+        None if x.root().is_none() => return Ok((Claim::None, None)),
+        None => None,
+    };
+    // A session shows itself in one way alone.
+    let Some(session) = session.filter(|session| session.is_in_addresses() == x.root().is_some()) else {
+        return Ok((Claim::Over, None));
+    };
     x.belongs_to(&session);
     // A buyer who was taken out of the configuration has no session either.
     Ok(match x.plan().buyers.named(&session.buyer).cloned() {
@@ -207,11 +246,13 @@ impl Asker {
 
 /// The answer to a request that cannot be served: what happened, what to do, the code and the reference to quote.
 fn refuse(x: &Exchange, who: &Asker, problem: &Problem) -> Response<Body> {
+    let (shop, cart) = (x.at("/"), x.at(&x.plan().shop.cart_address));
+    let again = x.at(who.again().unwrap_or_default());
     told(x, who, |reader| {
         let links = match (problem.kind, who.again()) {
-            (Kind::NoSuchPage, _) => vec![Link::Shop("/")],
-            (Kind::CartRefused | Kind::CrossSite | Kind::Denied, _) => vec![Link::Cart(&x.plan().shop.cart_address)],
-            (_, Some(again)) => vec![Link::Again(again)],
+            (Kind::NoSuchPage, _) => vec![Link::Shop(&shop)],
+            (Kind::CartRefused | Kind::CrossSite | Kind::Denied, _) => vec![Link::Cart(&cart)],
+            (_, Some(_)) => vec![Link::Again(&again)],
             (_, None) => Vec::new(),
         };
         pages::problem(problem, reader, &links)
@@ -233,15 +274,19 @@ fn told(x: &Exchange, who: &Asker, page: impl FnOnce(&Reader<'_>) -> pages::Page
     }))
 }
 
-/// For whoever comes with the cookie of a session that is over: how it ended, and the shop's sign-in undone.
+/// For whoever comes with the cookie or an address of a session that is over: how it ended, and the shop's sign-in undone.
 async fn over(x: &Exchange, who: &Asker, headers: &HeaderMap) -> Response<Body> {
-    let ended = match cookie::read(headers, x.secure()) {
+    let id = match x.root() {
+        Some(root) => root.id(),
+        None => cookie::read(headers, x.secure()),
+    };
+    let ended = match id {
         // That it is over is known; how, only a store that answers can tell.
         Some(id) => x.sessions().ended(id).await.ok().flatten(),
         None => None,
     };
     let ended = ended.unwrap_or(Ended::Expired);
-    tracing::info!(reference = %x.reference(), code = Kind::SessionOver.code(), ?ended, "the cookie's session is over");
+    tracing::info!(reference = %x.reference(), code = Kind::SessionOver.code(), ?ended, "the session is over");
     let mut answer = told(x, who, |reader| pages::session_over(ended, reader, &[Link::Shop("/")]));
     undo_sign_in(x, who, answer.headers_mut());
     answer
@@ -250,6 +295,10 @@ async fn over(x: &Exchange, who: &Asker, headers: &HeaderMap) -> Response<Body> 
 /// After a session the browser is still signed in to the shop, with the agreed account: as a visitor it could place an
 /// order there. So its cookies for this host are taken away, as far as a server can.
 fn undo_sign_in(x: &Exchange, who: &Asker, headers: &mut HeaderMap) {
+    if x.root().is_some() {
+        // It never had them, and those that it may have are a visitor's.
+        return;
+    }
     headers.append(SET_COOKIE, cookie::end(x.secure()));
     for line in who.cookies.iter().flatten() {
         for line in cookie::expire_all(line) {

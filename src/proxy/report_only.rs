@@ -9,11 +9,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::Response;
 use lol_html::html_content::DocumentEnd;
 use lol_html::{DocumentContentHandlers, Selector, Settings};
 
-use super::body::Body;
 use super::rewritten::OpenPage;
 use crate::cart::read_html::Reader;
 use crate::config::plan::Buyer;
@@ -21,7 +19,6 @@ use crate::exchange::Exchange;
 use crate::punchout::hand_over::{self, Following};
 use crate::punchout::record::Recorder;
 use crate::rewrite::body::{Failure, OnFailure};
-use crate::rewrite::coding::Coding;
 use crate::rewrite::controls::Seen;
 use crate::session::Session;
 
@@ -30,10 +27,9 @@ pub(super) fn look(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
-    mut page: OpenPage,
-    coding: Coding,
+    page: &mut OpenPage,
     recorder: Option<Recorder>,
-) -> Response<Body> {
+) -> (Settings<'static, 'static>, OnFailure) {
     let shop = x.shop().clone();
     let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
     page.tap = tap;
@@ -59,9 +55,5 @@ pub(super) fn look(
         tracing::warn!(%reference, %failure, "a cart page could not be read to its end (report only)");
         String::new()
     };
-    let settings = match &x.plan().shop.own_name {
-        Some(own) => own.in_page(settings),
-        None => settings,
-    };
-    page.close(settings, OnFailure::PassThrough(Box::new(tail)), coding, true)
+    (settings, OnFailure::PassThrough(Box::new(tail)))
 }

@@ -45,7 +45,7 @@ pub enum OwnPage {
     Unknown,
 }
 
-/// What the session cookie of a request says.
+/// What the session cookie of a request says, or the root of its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// There is none.

@@ -71,10 +71,7 @@ pub async fn claim(
         Accounts::Shared(account) => claimed(Some(account.clone()), Hold::Own),
         Accounts::Passthrough => claimed(Some(of_call(call)?), Hold::Common),
         Accounts::PerUser { username, password } => {
-            let account = Account {
-                username: by_rule(username, call)?.trim().to_owned(),
-                password: Secret::new(by_rule(password, call)?),
-            };
+            let account = by_template(username, password, call)?;
             let key = account.key();
             take_turn(x, &key, id, patience).await?;
             claimed(Some(account), Hold::Lease(key))
@@ -97,6 +94,26 @@ pub async fn claim(
     }))
 }
 
+/// The account for a look at the shop that touches no cart. One of a pool is leased for it, so that no session begins with it
+/// meanwhile; a person's own session goes on.
+///
+/// # Errors
+/// [`Kind::PoolBusy`] where all are taken; a call without what the account is told from.
+pub async fn borrow(x: &Exchange, buyer: &Buyer, call: &Entry) -> Result<Claim, Problem> {
+    let (store, id) = (x.sessions(), SessionId::random());
+    let account = match &buyer.accounts {
+        Accounts::Pool(_) => {
+            let busy = || Problem::new(Kind::PoolBusy, "all accounts are taken").retry_after(TURN);
+            return claim(x, buyer, call, None).await?.ok_or_else(busy);
+        }
+        Accounts::Guest => None,
+        Accounts::Shared(account) => Some(account.clone()),
+        Accounts::Passthrough => Some(of_call(call)?),
+        Accounts::PerUser { username, password } => Some(by_template(username, password, call)?),
+    };
+    Ok(Claim { store: store.clone(), id, account, hold: Hold::Own, settled: false })
+}
+
 /// A person's new punchout ends the earlier one, but not while that is signing in or its cart is being emptied: the
 /// emptying would take what the new one has put in.
 async fn take_turn(x: &Exchange, key: &str, id: SessionId, patience: Duration) -> Result<(), Problem> {
@@ -116,6 +133,13 @@ fn of_call(call: &Entry) -> Result<Account, Problem> {
     Ok(Account {
         username: call.username.clone().ok_or_else(missing)?,
         password: call.password.clone().ok_or_else(missing)?,
+    })
+}
+
+fn by_template(username: &Template, password: &Template, call: &Entry) -> Result<Account, Problem> {
+    Ok(Account {
+        username: by_rule(username, call)?.trim().to_owned(),
+        password: Secret::new(by_rule(password, call)?),
     })
 }
 

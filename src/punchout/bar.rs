@@ -4,6 +4,7 @@
 //! forbids inline styles and scripts. `all: initial` keeps the shop's style out.
 
 use crate::config::plan::Buyer;
+use crate::exchange::Exchange;
 use crate::pages::texts::{self, fill};
 use crate::protocol::oci::form::escaped;
 use crate::rewrite::controls::RETURN_FORM;
@@ -17,7 +18,9 @@ pub const STYLE: &str = include_str!("bar.css");
 pub const SCRIPT: &str = include_str!("script.js");
 
 /// The bar. `submits`: the page carries the cart, and the bar's button sends it.
-pub fn bar(prefix: &str, buyer: &Buyer, session: &Session, submits: bool) -> String {
+pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> String {
+    let prefix = &x.plan().prefix;
+    let own = x.at(prefix);
     let language = session.language();
     let words = &texts::of(language).return_bar;
     let target = escaped(hand_over::target(buyer, session).as_str());
@@ -27,13 +30,13 @@ pub fn bar(prefix: &str, buyer: &Buyer, session: &Session, submits: bool) -> Str
         format!("<button type=\"submit\" form=\"{RETURN_FORM}\">{back}</button>")
     } else {
         format!(
-            "<form method=\"post\" action=\"{prefix}return\" target=\"{target}\"><button type=\"submit\">{back}</button></form>"
+            "<form method=\"post\" action=\"{own}return\" target=\"{target}\"><button type=\"submit\">{back}</button></form>"
         )
     };
     format!(
         "<link id=\"punchout-bar-style\" rel=\"stylesheet\" href=\"{prefix}bar.css\"/>\n<div id=\"punchout-bar-room\"></div>\n\
          <div id=\"punchout-bar\" lang=\"{}\" role=\"region\" aria-label=\"{}\">{back}\
-         <form method=\"post\" action=\"{prefix}cancel\" target=\"{target}\"><button type=\"submit\" class=\"leave\">{leave}\
+         <form method=\"post\" action=\"{own}cancel\" target=\"{target}\"><button type=\"submit\" class=\"leave\">{leave}\
          </button></form></div>\n",
         language.code(),
         escaped(&buyer.system),
@@ -41,9 +44,11 @@ pub fn bar(prefix: &str, buyer: &Buyer, session: &Session, submits: bool) -> Str
 }
 
 /// The script of a page that carries the cart.
-pub fn script(prefix: &str, nonce: &str) -> String {
+pub fn script(x: &Exchange, nonce: &str) -> String {
+    let prefix = &x.plan().prefix;
+    let own = x.at(prefix);
     format!(
         "<script id=\"punchout-script\" src=\"{prefix}script.js\" nonce=\"{nonce}\" data-form=\"{RETURN_FORM}\" \
-         data-sent=\"{prefix}sent\" defer=\"\"></script>\n"
+         data-sent=\"{own}sent\" defer=\"\"></script>\n"
     )
 }

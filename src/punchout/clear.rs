@@ -76,7 +76,7 @@ async fn leave(shop: Rc<Shop>, over: Over, jar: Option<Jar>) {
     let session = &over.session;
     let reference = session.reference;
     if over.may_clear && shop.plan.shop.emptying.is_some() {
-        let jar = jar.unwrap_or_else(|| session.jar.clone());
+        let jar = jar.unwrap_or_else(|| session.cookies());
         let emptied = async {
             let mut visit = super::visit_as(&shop, session.browser.clone(), jar)?;
             empty(&mut visit, &shop.plan.shop).await

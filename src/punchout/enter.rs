@@ -11,18 +11,19 @@ use std::time::{Duration, SystemTime};
 use http::{header, request};
 
 use super::accounts::{self, Claim};
-use super::{arrive, clear, drift, frame, hygiene};
+use super::{arrive, clear, drift, frame, functions, hygiene};
 use crate::config::credentials::Passwords;
-use crate::config::file::Onward;
+use crate::config::file::Cookies;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::pages::{self, Language, Page, Reader};
 use crate::problem::{Kind, Problem, Side};
-use crate::protocol::oci::entry::{Entry, EntryError, Function};
+use crate::protocol::oci::entry::{Entry, EntryError};
 use crate::protocol::oci::hook::{Hook, HookRefusal};
-use crate::session::entrance::TooMany;
+use crate::session::entrance::{TooMany, Turn};
+use crate::session::held::Held;
 use crate::session::id::Ticket;
-use crate::session::{Ended, Handed, Hold, Session, Waiting, cookie};
+use crate::session::{CarriedBy, Ended, Handed, Hold, Session, Waiting, cookie};
 use crate::shop::{Jar, sign_in};
 
 /// How soon somebody who waits for an account tries again.
@@ -31,7 +32,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// A call that was let in.
 struct Caller {
     buyer: Arc<Buyer>,
-    hook: Hook,
+    hook: Option<Hook>,
     call: Entry,
 }
 
@@ -59,8 +60,12 @@ pub async fn enter(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<P
 async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8], address: IpAddr) -> Result<Page, Problem> {
     let call = read(x, head, body)?;
     let buyer = identify(x, &call).await?;
-    may_ask(&buyer, &call.function, address)?;
+    functions::may_ask(x, &buyer, &call.function, address)?;
     let hook = admit(x, &buyer, &call)?;
+    if call.function.is_servers() {
+        let _spent = spend_turn(x, &buyer)?;
+        return functions::answer(x, head, &buyer, hook, &call).await;
+    }
     let caller = Caller { buyer, hook, call };
     match begin(x, head, caller).await? {
         Begun::Session(page) => Ok(page),
@@ -81,8 +86,9 @@ pub async fn again(x: &Exchange, head: &request::Parts) -> Result<Page, Problem>
     // The configuration may have changed while they waited.
     let buyer = x.plan().buyers.named(&waiting.buyer).cloned().ok_or_else(void)?;
     let hook = waiting.hook.clone();
-    is_allowed(x, &buyer, &hook)
-        .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))?;
+    if let Some(hook) = &hook {
+        is_allowed(x, &buyer, hook).map_err(|refusal| hook_refused(&buyer, refusal))?;
+    }
     match begin(x, head, Caller { buyer, hook, call: waiting.entry.clone() }).await? {
         Begun::Session(page) => Ok(page),
         Begun::Busy(waiting) => {
@@ -110,12 +116,16 @@ async fn begin(x: &Exchange, head: &request::Parts, caller: Caller) -> Result<Be
         tracing::info!(%reference, code, buyer = buyer.name, "all accounts are taken; somebody waits");
         return Ok(Begun::Busy(Arc::new(Waiting { buyer: buyer.name.clone(), hook, entry: call.without_secrets() })));
     };
-    // Never given back: what is limited is what the shop's sign-in has to bear.
-    let _spent = (x.entrance().buyer(&buyer.name, x.plan().entry.buyer_rate))
-        .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))?;
+    let _spent = spend_turn(x, &buyer)?;
     let (claim, jar) = sign_in_at_shop(x, head, &buyer, claim).await?;
     let session = open(x, head, &buyer, call, hook, claim, jar).await?;
     send_on(x, head, &session, &buyer).await.map(Begun::Session)
+}
+
+/// One of the buyer's turns. Never given back: what is limited is what the shop's sign-in has to bear.
+fn spend_turn(x: &Exchange, buyer: &Buyer) -> Result<Turn, Problem> {
+    (x.entrance().buyer(&buyer.name, x.plan().entry.buyer_rate))
+        .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))
 }
 
 /// Keeps the call, and says where to ask again.
@@ -130,7 +140,7 @@ fn language_of(head: &request::Parts, entry: &Entry) -> Language {
     Language::from_wish(entry.language.as_deref(), accepted)
 }
 
-fn too_many(TooMany(wait): TooMany, of_what: &str) -> Problem {
+pub(super) fn too_many(TooMany(wait): TooMany, of_what: &str) -> Problem {
     Problem::new(Kind::EntryTooMany, format!("too many {of_what}; more in {wait:.0?}")).retry_after(wait)
 }
 
@@ -144,24 +154,6 @@ fn read(x: &Exchange, head: &request::Parts, body: &[u8]) -> Result<Entry, Probl
         };
         Problem::new(kind, error.to_string())
     })
-}
-
-/// Whether a buyer whose password was right may ask for that function from that address. The list of addresses narrows
-/// what the password allows; it never stands in for it.
-fn may_ask(buyer: &Buyer, function: &Function, address: IpAddr) -> Result<(), Problem> {
-    if function.is_servers() && !buyer.calls_functions_from(address) {
-        let (function, buyer) = (function.as_str(), &buyer.name);
-        let detail =
-            format!("FUNCTION={function} of buyer `{buyer}` from {address}, which its `functions_from` does not name");
-        return Err(Problem::new(Kind::FunctionAddress, detail));
-    }
-    match function {
-        Function::Shop => Ok(()),
-        other => Err(Problem::new(
-            Kind::FunctionUnsupported,
-            format!("FUNCTION={} is not configured; only ordinary shopping is", other.as_str()),
-        )),
-    }
 }
 
 /// The buyer whose credentials the call carries. An unknown name takes as long as a wrong password and gets the same answer.
@@ -193,9 +185,10 @@ async fn identify(x: &Exchange, call: &Entry) -> Result<Arc<Buyer>, Problem> {
     }
 }
 
-fn admit(x: &Exchange, buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
-    // An ordinary call has a HOOK_URL: Entry::parse sees to it.
-    let hook = Hook::parse(call.hook.as_deref().unwrap_or_default());
+/// Where the cart may go; nowhere for a call that needs no HOOK_URL and has none ([`Entry::parse`] sees to the others).
+fn admit(x: &Exchange, buyer: &Buyer, call: &Entry) -> Result<Option<Hook>, Problem> {
+    let Some(text) = call.hook.as_deref() else { return Ok(None) };
+    let hook = Hook::parse(text);
     if buyer.learn_hooks
         && let Ok(hook) = &hook
     {
@@ -204,8 +197,12 @@ fn admit(x: &Exchange, buyer: &Buyer, call: &Entry) -> Result<Hook, Problem> {
             learn(x, buyer, &cancel, "OCICANCEL");
         }
     }
-    hook.and_then(|hook| is_allowed(x, buyer, &hook).map(|()| hook))
-        .map_err(|refusal| Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name)))
+    let hook = hook.and_then(|hook| is_allowed(x, buyer, &hook).map(|()| hook));
+    hook.map(Some).map_err(|refusal| hook_refused(buyer, refusal))
+}
+
+fn hook_refused(buyer: &Buyer, refusal: HookRefusal) -> Problem {
+    Problem::new(Kind::HookRefused, format!("HOOK_URL of buyer `{}`: {refusal}", buyer.name))
 }
 
 /// Tells ops what to list for an address that is not listed yet. It is refused all the same: that the right password came
@@ -271,16 +268,17 @@ async fn open(
     head: &request::Parts,
     buyer: &Buyer,
     call: Entry,
-    hook: Hook,
+    hook: Option<Hook>,
     claim: Claim,
     jar: Jar,
 ) -> Result<Arc<Session>, Problem> {
     let limits = &x.plan().session;
     let language = head.headers.get(header::ACCEPT_LANGUAGE).cloned();
-    let simulated = x.shop().watch.simulations.allow(hook.text(), &buyer.name);
+    let simulated = hook.as_ref().is_some_and(|hook| x.shop().watch.simulations.allow(hook.text(), &buyer.name));
     let session = Arc::new(Session {
         // A fresh one always, never one that a request brought.
         id: claim.id,
+        carried_by: CarriedBy::Cookie,
         reference: x.reference(),
         buyer: buyer.name.clone(),
         hook,
@@ -290,6 +288,7 @@ async fn open(
         account: claim.account.as_ref().map(|account| account.username.clone()).unwrap_or_default(),
         hold: claim.hold.clone(),
         jar,
+        held: Held::default(),
         handed: Handed::default(),
         seen: AtomicBool::new(false),
         simulated,
@@ -314,7 +313,7 @@ async fn open(
     let (reference, buyer, account) = (session.reference, &session.buyer, &session.account);
     let shape = session.entry.hook_shape;
     let report_only = session.report_only;
-    tracing::info!(%reference, buyer, account, report_only, hook = %session.hook, hook_shape = ?shape, "a punchout session begins");
+    tracing::info!(%reference, buyer, account, report_only, hook = session.hook_text(), hook_shape = ?shape, "a punchout session begins");
     Ok(session)
 }
 
@@ -325,22 +324,22 @@ fn falls_in(share: f64) -> bool {
     share > 0.0 && getrandom::fill(&mut drawn).is_ok() && f64::from(u32::from_le_bytes(drawn)) < share * 4_294_967_296.0
 }
 
-/// The browser goes on to a clean address, with the shop's cookies and ours.
+/// The browser goes on to a clean address, with the shop's cookies and ours; where it may keep none, to one that shows it.
 async fn send_on(x: &Exchange, head: &request::Parts, session: &Session, buyer: &Buyer) -> Result<Page, Problem> {
-    let shop = &x.plan().shop;
-    let mut page = match shop.onward {
-        _ if frame::is_framed(x, buyer) => pages::redirect(&arrive::address(x, session).await?),
-        Onward::Redirect => pages::redirect(&shop.start),
-        Onward::Page => pages::onward(&shop.start, &super::nonce()?, session.language()),
+    let mut page = match buyer.cookies {
+        Cookies::Required if !frame::is_framed(x, buyer) => arrive::into_the_shop(x, session)?,
+        _ => pages::redirect(&arrive::address(x, session).await?),
     };
-    for line in hygiene::expire(x, session, &head.headers) {
-        page.headers.append(header::SET_COOKIE, line);
+    if buyer.cookies != Cookies::Never {
+        for line in hygiene::expire(x, session, &head.headers) {
+            page.headers.append(header::SET_COOKIE, line);
+        }
+        let seal = x.seal(session.id);
+        for line in session.jar.set_cookies() {
+            page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, line));
+        }
+        page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     }
-    let seal = x.seal(session.id);
-    for line in session.jar.set_cookies() {
-        page.headers.append(header::SET_COOKIE, super::cookie_of(x, &seal, line));
-    }
-    page.headers.append(header::SET_COOKIE, cookie::give(session.id, x.secure()));
     frame::fit(x, session, buyer, &mut page.headers);
     Ok(page)
 }

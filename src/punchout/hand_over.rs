@@ -41,7 +41,7 @@ pub enum Leaving {
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'c> {
     /// Where to.
-    pub hook: &'c Hook,
+    pub hook: Option<&'c Hook>,
     /// The call.
     pub entry: &'c Entry,
     /// It was made from the console, whose hook is on nobody's list.
@@ -69,14 +69,14 @@ impl WorkedOut {
         if !self.may_leave() {
             return Leaving::Refused(self.findings);
         }
-        let hand_over = HandOver { inputs: self.mapped.inputs(), ..self.hand_over };
+        let hand_over = HandOver { inputs: self.mapped.into_inputs(), ..self.hand_over };
         Leaving::Ready(Box::new(hand_over), self.findings)
     }
 }
 
 impl<'s> From<&'s Session> for Call<'s> {
     fn from(session: &'s Session) -> Self {
-        Call { hook: &session.hook, entry: &session.entry, simulated: session.simulated }
+        Call { hook: session.hook.as_ref(), entry: &session.entry, simulated: session.simulated }
     }
 }
 
@@ -91,19 +91,35 @@ fn target_of(buyer: &Buyer, entry: &Entry) -> oci::Target {
 
 /// The buyer's form without a cart, which is how OCI cancels.
 pub fn blank(buyer: &Buyer, session: &Session) -> HandOver {
-    blank_for(buyer, &Call::from(session))
+    blank_for(buyer, &session.entry, session.hook.as_ref())
 }
 
-fn blank_for(buyer: &Buyer, call: &Call<'_>) -> HandOver {
-    let target = target_of(buyer, call.entry);
+/// The same for a call that has no session.
+pub fn blank_for(buyer: &Buyer, entry: &Entry, hook: Option<&Hook>) -> HandOver {
+    let target = target_of(buyer, entry);
     HandOver {
-        hook: Some(call.hook.clone()),
+        hook: hook.cloned(),
         hook_query: buyer.form.hook_query,
-        control: control_fields(&call.entry.echo, buyer.form.sap_fields, &target),
+        control: control_fields(&entry.echo, buyer.form.sap_fields, &target),
         inputs: Vec::new(),
-        charset: Charset::choose(call.entry.charset, buyer.form.charset),
+        charset: Charset::choose(entry.charset, buyer.form.charset),
         target,
     }
+}
+
+/// Brings `cart` into the buyer's fields, and adds to `findings` what became of it, each as grave as it is to the buyer.
+pub fn fill(buyer: &Buyer, entry: &Entry, hand_over: &HandOver, cart: &Cart, findings: &mut Vec<Finding>) -> Mapped {
+    let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
+    let surroundings = Surroundings {
+        parameters: &entry.parameters,
+        units: &units,
+        charset: hand_over.charset,
+        control_fields: hand_over.control_count(),
+    };
+    let mapped = map(&buyer.mapping, cart, &surroundings);
+    findings.extend(mapped.findings.iter().cloned());
+    buyer.severities.apply(findings);
+    mapped
 }
 
 /// Brings a cart into the buyer's form, or says why it must not leave.
@@ -116,25 +132,18 @@ pub fn prepare(buyer: &Buyer, session: &Session, cart: &Cart) -> Leaving {
 pub fn work_out(buyer: &Buyer, call: &Call<'_>, cart: &Cart) -> WorkedOut {
     let mut findings = cart.findings.clone();
     // The configuration may have been reloaded since entry, and a hook that is no longer allowed gets nothing.
-    if !call.simulated
-        && let Err(refusal) = call.hook.allowed_by(&buyer.hooks)
-    {
-        findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
+    match call.hook.map(|hook| hook.allowed_by(&buyer.hooks)) {
+        None => findings.push(Finding::on_cart(code::NO_HOOK, Severity::Error, "the catalog call had no HOOK_URL")),
+        Some(Err(refusal)) if !call.simulated => {
+            findings.push(Finding::on_cart(code::HOOK_NO_LONGER_ALLOWED, Severity::Error, refusal.to_string()));
+        }
+        Some(_) => {}
     }
     if cart.lines.is_empty() && cart.empty {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
     }
-    let hand_over = blank_for(buyer, call);
-    let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
-    let surroundings = Surroundings {
-        parameters: &call.entry.parameters,
-        units: &units,
-        charset: hand_over.charset,
-        control_fields: hand_over.control_count(),
-    };
-    let mapped = map(&buyer.mapping, cart, &surroundings);
-    findings.extend(mapped.findings.iter().cloned());
-    buyer.severities.apply(&mut findings);
+    let hand_over = blank_for(buyer, call.entry, call.hook);
+    let mapped = fill(buyer, call.entry, &hand_over, cart, &mut findings);
     WorkedOut { hand_over, mapped, findings }
 }
 
@@ -175,8 +184,9 @@ pub fn at_end_of_page(
     match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
             log(&shop.watch, session, cart, &findings, "the cart page carries its hand-over form");
-            note(shop, session, cart, &hand_over, &findings);
-            form_html(&hand_over, RETURN_FORM)
+            let form = form_html(&hand_over, RETURN_FORM);
+            note(shop, session, cart, *hand_over, &findings);
+            form
         }
         Leaving::Refused(findings) => {
             log(&shop.watch, session, cart, &findings, "the cart on this page must not leave as it is");
@@ -240,8 +250,7 @@ pub fn closed(leave: &Leave) -> String {
 /// What the shop may answer instead of its cart page.
 pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Result<Page, Problem> {
     let plan = x.plan();
-    let seal = x.seal(session.id);
-    let jar = super::jar_of(x, session, headers);
+    let jar = super::jar_of(x, session, headers).await;
     let shop = &plan.shop;
     let address = shop.cart.endpoint().map_or(&shop.cart_address, |endpoint| &endpoint.address);
     let recorder = Recorder::begin(x.shop(), session, buyer, &jar, "fresh", address);
@@ -251,7 +260,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     if session.report_only {
         // Only whoever types our return page's address comes here: nothing that is shown leads to it.
         report(x.shop(), buyer, session, &cart, None, None);
-        return Ok(pages::redirect(&shop.cart_address));
+        return Ok(pages::redirect(&x.at(&shop.cart_address)));
     }
     let nonce = super::nonce()?;
     let language = session.language();
@@ -262,12 +271,12 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let mut page = match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
             log(&x.shop().watch, session, &cart, &findings, "hands the cart over");
-            note(x.shop(), session, &cart, &hand_over, &findings);
             let form = form_with_button(&hand_over, RETURN_FORM, &texts::of(language).hand_over.button);
+            note(x.shop(), session, &cart, *hand_over, &findings);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
-            let by_itself = !session.hook.is_sap_event();
+            let by_itself = !session.hook.as_ref().is_some_and(Hook::is_sap_event);
             x.sessions().reach(session, Stage::Shown).await;
-            let sent = format!("{}sent", plan.prefix);
+            let sent = x.at(&format!("{}sent", plan.prefix));
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
@@ -280,17 +289,15 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
                 cart.findings.iter().any(|finding| finding.line.is_some() && finding.severity == Severity::Error);
             let lines = if unread { &[] } else { cart.lines.as_slice() };
             let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
-            pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&plan.shop.cart_address)])
+            pages::cart_refused(&findings, &names, &reader, &[Link::Cart(&x.at(&plan.shop.cart_address))])
         }
     };
-    for cookie in visit.jar().set_cookies() {
-        page.headers.append(http::header::SET_COOKIE, super::cookie_of(x, &seal, cookie));
-    }
+    super::bring_cookies(x, session, visit.jar(), &mut page.headers).await;
     Ok(page)
 }
 
 /// Writes down a cart that is given out.
-fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: &HandOver, findings: &[Finding]) {
+fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: HandOver, findings: &[Finding]) {
     let handed = Handed {
         time: returns::now(),
         reference: session.reference.to_string(),
@@ -299,7 +306,7 @@ fn note(shop: &Shop, session: &Session, cart: &Cart, hand_over: &HandOver, findi
         target: hand_over.target.to_string(),
         charset: hand_over.charset.label().to_owned(),
         lines: cart.lines.len(),
-        fields: hand_over.hidden(),
+        fields: hand_over.into_hidden(),
         findings: findings.iter().map(ToString::to_string).collect(),
     };
     shop.watch.returns.handed(shop.plan.audit.as_ref(), &shop.watch.metrics, handed);
@@ -310,9 +317,9 @@ fn log(watch: &Watch, session: &Session, cart: &Cart, findings: &[Finding], what
     watch.metrics.cart(buyer, lines, findings);
     if Finding::any_error(findings) {
         let code = Kind::CartRefused.code();
-        tracing::warn!(%reference, code, %buyer, lines, hook = %session.hook, "{what}");
+        tracing::warn!(%reference, code, %buyer, lines, hook = session.hook_text(), "{what}");
     } else {
-        tracing::info!(%reference, %buyer, lines, hook = %session.hook, "{what}");
+        tracing::info!(%reference, %buyer, lines, hook = session.hook_text(), "{what}");
     }
     for finding in findings {
         let (code, line, detail) = (finding.code, finding.line, &finding.detail);

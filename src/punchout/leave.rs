@@ -45,9 +45,10 @@ pub async fn cancel(x: &Exchange, session: &Session, buyer: &Buyer, headers: &He
     match (told, &buyer.form.cancel) {
         (Some(address), _) => Ok(pages::redirect(address.text())),
         (None, Cancel::Link(address)) => Ok(pages::redirect(address)),
-        (None, Cancel::Post) if session.simulated || session.hook.allowed_by(&buyer.hooks).is_ok() => {
+        (None, Cancel::Post) if may_return(session, buyer) => {
             let form = form_with_button(&hand_over::blank(buyer, session), RETURN_FORM, &words.return_bar.leave);
-            Ok(pages::left(&form, &nonce, !session.hook.is_sap_event(), session.language()))
+            let by_itself = !session.hook.as_ref().is_some_and(Hook::is_sap_event);
+            Ok(pages::left(&form, &nonce, by_itself, session.language()))
         }
         (None, Cancel::Post | Cancel::None) => {
             let reference = session.reference.to_string();
@@ -72,15 +73,16 @@ pub fn sent_already(x: &Exchange, session: &Session) -> Result<Page, Problem> {
     let (reference, nonce, language) = (session.reference.to_string(), super::nonce()?, session.language());
     let contact = plan.contact.as_deref();
     let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
-    let again = format!("{}return?again=1", plan.prefix);
+    let again = x.at(&format!("{}return?again=1", plan.prefix));
     let mut page = pages::session_over(Ended::Returned, &reader, &[Link::Again(&again)]);
     page.status = StatusCode::CONFLICT;
     Ok(page)
 }
 
 async fn end(x: &Exchange, session: &Session, headers: &HeaderMap, how: Ended) {
+    let jar = super::jar_of(x, session, headers).await;
     match x.sessions().end(session.id, how, accounts::patience(x.plan())).await {
-        Ok(Some(over)) => clear::in_background(x, over, Some(super::jar_of(x, session, headers))),
+        Ok(Some(over)) => clear::in_background(x, over, Some(jar)),
         Ok(None) => {}
         // The buyer leaves all the same; the session goes idle, and then its cart is emptied.
         Err(lost) => {
@@ -88,6 +90,11 @@ async fn end(x: &Exchange, session: &Session, headers: &HeaderMap, how: Ended) {
             tracing::warn!(%reference, code, "the end of a session cannot be told to {lost}");
         }
     }
+}
+
+/// Whether a form may still go to the session's hook.
+fn may_return(session: &Session, buyer: &Buyer) -> bool {
+    session.hook.as_ref().is_some_and(|hook| session.simulated || hook.allowed_by(&buyer.hooks).is_ok())
 }
 
 /// OCICANCEL comes from outside like HOOK_URL, so it may lead to where carts may go and nowhere else.

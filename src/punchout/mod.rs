@@ -1,5 +1,5 @@
 //! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`], [`arrive`]) without what the browser has of an
-//! earlier stay ([`hygiene`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
+//! earlier stay ([`hygiene`]), what a procurement system asks for besides shopping ([`functions`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
 //! [`bar`] on its pages), how its cart is emptied for the next
 //! ([`clear`]), what tells ops that the shop has changed ([`drift`]), and what keeps its
 //! pages for them ([`mod@record`]).
@@ -11,13 +11,14 @@ pub mod clear;
 pub mod drift;
 pub mod enter;
 pub mod frame;
+pub mod functions;
 pub mod hand_over;
 pub mod hygiene;
 pub mod leave;
 pub mod read_cart;
 pub mod record;
 
-use http::header::{HOST, USER_AGENT};
+use http::header::{HOST, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use crate::exchange::{Exchange, Shop};
@@ -70,12 +71,28 @@ fn browser(x: &Exchange, headers: &HeaderMap, language: Option<HeaderValue>) -> 
     })
 }
 
-/// The shop's cookies that a session's browser sent, as the shop knows them.
-pub fn jar_of(x: &Exchange, session: &Session, headers: &HeaderMap) -> Jar {
+/// The shop's cookies of a session.
+pub async fn jar_of(x: &Exchange, session: &Session, headers: &HeaderMap) -> Jar {
+    if session.is_in_addresses() {
+        return x.sessions().jar(session).await;
+    }
     let mut headers = headers.clone();
     cookie::take_out(&mut headers);
     x.seal(session.id).open(&mut headers);
     Jar::from_browser(&headers)
+}
+
+/// Keeps what a visit has made of a session's cookies, where they are kept.
+async fn bring_cookies(x: &Exchange, session: &Session, jar: &Jar, answer: &mut HeaderMap) {
+    let seal = x.seal(session.id);
+    if session.is_in_addresses() {
+        let lines: HeaderMap = jar.set_cookies().map(|line| (SET_COOKIE, line.clone())).collect();
+        // Each says its path.
+        return x.sessions().take_in(session, &lines, "/").await;
+    }
+    for line in jar.set_cookies() {
+        answer.append(SET_COOKIE, cookie_of(x, &seal, line));
+    }
 }
 
 /// A cookie of a visit as the session's browser gets it.

@@ -104,7 +104,10 @@ impl Recorder {
             address: self.address.clone(),
             charset: String::new(),
             outcome,
-            entry: Entry { hook: session.hook.text().to_owned(), parameters: parameters.collect() },
+            entry: Entry {
+                hook: session.hook.as_ref().map_or_else(String::new, |hook| hook.text().to_owned()),
+                parameters: parameters.collect(),
+            },
             lines,
         }
     }

@@ -10,7 +10,9 @@
 //! shop's pace and memory is bounded by a frame. Visitors come here for [`own_name`] alone, and where visitors type the
 //! shop's own name they never do.
 
+pub mod addresses;
 pub mod body;
+pub mod carrier;
 pub mod charset;
 pub mod coding;
 pub mod controls;

@@ -4,19 +4,21 @@
 //! `shop.example`, is asked under that name. Whatever it then says of itself is mapped to the name visitors know, and
 //! what their browsers say of where they come from is mapped back.
 //!
-//! Mapped are addresses that stand where a browser looks for one: in header fields ([`headers`]) and in a page's
-//! attributes ([`page`]). Only their origin changes, the rest stays byte for byte, and another host's address is never
+//! Mapped are addresses that stand where a browser looks for one ([`addresses`]), and in header fields
+//! besides ([`headers`]). Only their origin changes, the rest stays byte for byte, and another host's address is never
 //! touched. Out of reach is what a script puts together: addresses in scripts, JSON, style sheets and `data-*` attributes.
 
 pub mod headers;
-pub mod page;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use http::HeaderValue;
-use lol_html::Selector;
+use lol_html::Settings;
 use url::{Host, Position, Url};
+
+use super::addresses::{self, Mapping};
 
 /// An origin by which the shop is known: what stands before an address's path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +38,6 @@ pub struct OwnName {
     /// Under which visitors know it.
     public: Name,
     host: HeaderValue,
-    selectors: Vec<(page::Kind, Selector)>,
 }
 
 /// Why a text is no name of a shop.
@@ -92,6 +93,25 @@ impl Name {
             && written.is_host(&self.host)
     }
 
+    /// Scheme and authority: `https://shop.example`.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", scheme(self.secure), self.authority())
+    }
+
+    /// Whether a shop of this name may mean itself by that address.
+    pub fn may_be_of(&self, url: &Url) -> bool {
+        let port = url.port();
+        matches!(url.scheme(), "http" | "https")
+            && url.host_str() == Some(self.host.as_str())
+            && (matches!(port, None | Some(80 | 443)) || port == self.port)
+    }
+
+    /// What follows the origin of an absolute address, where that is this name's, or may be.
+    pub fn path_of<'t>(&self, address: &'t str) -> Option<&'t str> {
+        let written = Written::of(address).filter(|written| self.may_be(written))?;
+        Some(&address[written.range.end..])
+    }
+
     /// Whether a shop of this name may mean itself by it: some write `http` where they are reached by `https`, and some
     /// drop the port, or write one of the usual ones.
     fn may_be(&self, written: &Written) -> bool {
@@ -108,7 +128,7 @@ impl OwnName {
         let first = names.first().filter(|first| first.authority() != public.authority())?;
         // A host and a port of a URL are visible ASCII.
         let host = HeaderValue::try_from(first.authority()).expect("an authority is a header value");
-        Some(OwnName { names, public, host, selectors: page::selectors() })
+        Some(OwnName { names, public, host })
     }
 
     /// The name under which the shop is asked.
@@ -140,11 +160,26 @@ impl OwnName {
         Some(replace(raw, &range, &self.public, written.secure.is_some()))
     }
 
+    /// The handlers of a page, after those that `settings` has: what they read, they read as the shop wrote it.
+    pub fn in_page(self: &Arc<Self>, settings: Settings<'static, 'static>) -> Settings<'static, 'static> {
+        addresses::page::handlers(self.clone(), settings)
+    }
+
     /// An address under the name visitors know, as the shop expects it; `None` where it is another's. Nothing is
     /// taken for ours that is not wholly so: a shop trusts what comes from its own origin.
     pub fn toward_shop(&self, address: &str) -> Option<String> {
         let written = Written::of(address).filter(|written| self.public.is(written))?;
         Some(replace(address, &written.range, self.asked_as(), true))
+    }
+}
+
+impl Mapping for OwnName {
+    fn address(&self, address: &str) -> Option<String> {
+        self.toward_visitor(address)
+    }
+
+    fn in_markup(&self, raw: &str) -> Option<String> {
+        self.toward_visitor_in_markup(raw)
     }
 }
 

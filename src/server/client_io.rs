@@ -1,6 +1,5 @@
 //! The client's socket: tells when bytes come, and ends a client that takes none.
 
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,12 +26,17 @@ pub(super) struct ClientIo<T> {
     write_idle: Duration,
     /// Runs while a write waits: no timer for clients that keep up.
     stall: Option<Pin<Box<Sleep>>>,
-    _seat: Seat,
+    seat: Seat,
 }
 
 impl<T> ClientIo<T> {
     pub(super) fn new(io: T, activity: Arc<Activity>, write_idle: Duration, seat: Seat) -> Self {
-        ClientIo { io, activity, unread: Bytes::new(), write_idle, stall: None, _seat: seat }
+        ClientIo { io, activity, unread: Bytes::new(), write_idle, stall: None, seat }
+    }
+
+    /// The stream by itself, before anything was read from it.
+    pub(super) fn into_parts(self) -> (T, Seat) {
+        (self.io, self.seat)
     }
 
     fn watch<R>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
@@ -51,17 +55,14 @@ impl<T> ClientIo<T> {
 
 impl<T: AsyncRead + Unpin> ClientIo<T> {
     /// Waits until the client sends something, without a buffer to wait with. False at its end.
-    pub(super) async fn wakes(&mut self) -> io::Result<bool> {
+    pub(super) fn poll_wakes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if self.unread.is_empty() {
-            self.unread = poll_fn(|cx| {
-                let mut first = [0; FIRST_READ];
-                let mut first = ReadBuf::new(&mut first);
-                ready!(Pin::new(&mut *self).poll_read(cx, &mut first))?;
-                Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(first.filled())))
-            })
-            .await?;
+            let mut first = [0; FIRST_READ];
+            let mut first = ReadBuf::new(&mut first);
+            ready!(Pin::new(&mut *self).poll_read(cx, &mut first))?;
+            self.unread = Bytes::copy_from_slice(first.filled());
         }
-        Ok(!self.unread.is_empty())
+        Poll::Ready(Ok(!self.unread.is_empty()))
     }
 
     /// Whether what has come begins so.

@@ -17,14 +17,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Busy, Patience};
 use super::client_io::ClientIo;
 use super::http2::PREFACE;
 use super::proxy_protocol;
-use super::worker::{Arrival, Seat, Worker};
+use super::worker::{Arrival, Worker};
 use crate::config::Limits;
 use crate::config::tls::Tls;
 use crate::exchange::{Client, Exchange};
@@ -37,33 +37,52 @@ const HYPER_FIELDS: usize = 100;
 const LAST_REQUEST: Duration = Duration::from_millis(300);
 
 /// Serves a connection that was accepted.
-pub(super) async fn serve(arrival: Arrival, worker: Rc<Worker>) {
+///
+/// What lies idle is this future: it holds nothing twice, and all that few connections need is boxed. An `async fn` would
+/// have room for each argument and for the local that it becomes.
+pub(super) fn serve(arrival: Arrival, worker: Rc<Worker>) -> impl Future<Output = ()> {
+    let shop = worker.shop();
+    async move {
+        let limits = &shop.plan.limits;
+        let listener = arrival.listener;
+        let Some((io, connection)) = Box::pin(begin(arrival, worker, limits)).await else { return };
+        match &shop.plan.tls {
+            Some(tls) if listener.tls => Box::pin(connection.serve_tls(io, tls)).await,
+            _ if listener.tls => tracing::error!("a TLS listener without a certificate"),
+            _ if limits.http2_cleartext => Box::pin(connection.serve_either(io)).await,
+            _ => connection.serve_http1(io).await,
+        }
+    }
+}
+
+/// The connection as it is served: a socket of this runtime, and who is at its other end. None for one that is refused.
+async fn begin(arrival: Arrival, worker: Rc<Worker>, limits: &Limits) -> Option<(ClientIo<TcpStream>, Connection<'_>)> {
     let Arrival { stream, mut peer, listener, mut seat } = arrival;
     let prepared = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
-    let Ok(mut stream) = prepared.and_then(|()| TcpStream::from_std(stream)) else { return };
-    let shop = worker.shop();
-    let limits = &shop.plan.limits;
+    let mut stream = prepared.and_then(|()| TcpStream::from_std(stream)).ok()?;
     if listener.proxy_protocol && limits.trusts(peer.ip()) {
-        // Boxed, like all that few connections need: its size would otherwise be every idle connection's.
-        match Box::pin(timeout(limits.head_time, proxy_protocol::read(&mut stream))).await {
+        match timeout(limits.head_time, proxy_protocol::read(&mut stream)).await {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(named))) => {
                 peer = named;
                 if !seat.sit_down(named.ip(), limits) {
-                    return;
+                    return None;
                 }
             }
-            Ok(Err(error)) => return tracing::warn!(%peer, %error, "a connection without a valid PROXY header"),
-            Err(_) => return tracing::warn!(%peer, "no PROXY header in time"),
+            Ok(Err(error)) => {
+                tracing::warn!(%peer, %error, "a connection without a valid PROXY header");
+                return None;
+            }
+            Err(_) => {
+                tracing::warn!(%peer, "no PROXY header in time");
+                return None;
+            }
         }
     }
     let client = Rc::new(Client::new(peer, listener.tls, limits.trusts(peer.ip())));
-    let connection = Connection { client, activity: Activity::new(), worker, limits };
-    match &shop.plan.tls {
-        Some(tls) if listener.tls => Box::pin(connection.serve_tls(stream, tls, seat)).await,
-        _ if listener.tls => tracing::error!("a TLS listener without a certificate"),
-        _ => connection.serve_plain(ClientIo::new(stream, connection.activity.clone(), limits.write_idle, seat)).await,
-    }
+    let activity = Activity::new();
+    let io = ClientIo::new(stream, activity.clone(), limits.write_idle, seat);
+    Some((io, Connection { client, activity, worker, limits }))
 }
 
 /// What a connection has while it lives.
@@ -83,19 +102,16 @@ enum Pause {
 }
 
 impl Connection<'_> {
-    async fn serve_plain(&self, mut io: ClientIo<TcpStream>) {
-        if self.limits.http2_cleartext {
-            if !self.wakes(&mut io).await {
-                return;
-            }
-            if io.begins_with(PREFACE) {
-                return Box::pin(self.serve_http2(io)).await;
-            }
+    /// HTTP/1 or, where the client begins with it, HTTP/2.
+    async fn serve_either(&self, mut io: ClientIo<TcpStream>) {
+        if !self.wakes(&mut io).await {
+            return;
         }
-        self.serve_http1(io).await;
+        if io.begins_with(PREFACE) { self.serve_http2(io).await } else { self.serve_http1(io).await }
     }
 
-    async fn serve_tls(&self, stream: TcpStream, tls: &Tls, seat: Seat) {
+    async fn serve_tls(&self, io: ClientIo<TcpStream>, tls: &Tls) {
+        let (stream, seat) = io.into_parts();
         let handshake = TlsAcceptor::from(tls.server.clone()).accept(stream);
         let handshake = tokio::select! {
             biased;
@@ -117,30 +133,47 @@ impl Connection<'_> {
     ///
     /// While it lies idle it costs its socket and this future alone: parser and buffers (8 kB and more) exist from a
     /// request's first byte until `buffers_idle` after an answer's last.
-    async fn serve_http1<T>(&self, mut io: ClientIo<T>)
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn has room for its argument and for the local that it becomes"
+    )]
+    fn serve_http1<T>(&self, mut io: ClientIo<T>) -> impl Future<Output = ()>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        while self.wakes(&mut io).await {
-            match Box::pin(self.serve_requests(io)).await {
-                Some(quiet) => io = quiet,
-                None => return,
+        async move {
+            while self.wakes(&mut io).await {
+                match Box::pin(self.serve_requests(io)).await {
+                    Some(quiet) => io = quiet,
+                    None => return,
+                }
             }
         }
     }
 
+    /// Waits for the client's next byte; false where the connection is to end. One clock and two ears for the end, for this
+    /// is where ten thousand connections lie.
     async fn wakes<T: AsyncRead + Unpin>(&self, io: &mut ClientIo<T>) -> bool {
         let end = self.activity.ends(Patience::of(self.limits)).unwrap_or_else(Instant::now);
-        let grace = async {
-            self.worker.drain.begun().await;
-            sleep(LAST_REQUEST).await;
-        };
-        tokio::select! {
-            biased;
-            came = timeout_at(end, io.wakes()) => matches!(came, Ok(Ok(true))),
-            () = grace => false,
-            () = self.worker.room.is_wanted() => false,
-        }
+        let drain = &self.worker.drain;
+        let (mut clock, mut drained, mut wanted) =
+            (pin!(sleep_until(end)), pin!(drain.begun()), pin!(self.worker.room.is_wanted()));
+        let mut draining = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(came) = io.poll_wakes(cx) {
+                return Poll::Ready(matches!(came, Ok(true)));
+            }
+            if !draining && drained.as_mut().poll(cx).is_ready() {
+                draining = true;
+                let last = Instant::now() + LAST_REQUEST;
+                clock.as_mut().reset(last.min(end));
+            }
+            match clock.as_mut().poll(cx).is_ready() || wanted.as_mut().poll(cx).is_ready() {
+                true => Poll::Ready(false),
+                false => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Serves until nothing comes for a while; then gives the stream back, if it is still open.
@@ -151,7 +184,7 @@ impl Connection<'_> {
         let (worker, client, activity) = (self.worker.clone(), self.client.clone(), self.activity.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = activity.begin();
-            let exchange = Exchange::new(worker.shop(), client.clone());
+            let exchange = Exchange::new(worker.shop(), client.clone(), request.headers());
             async move {
                 let answer = proxy::handle(exchange, request).await;
                 Ok::<_, Infallible>(Response::map(answer, |body| Answering::new(body, busy)))

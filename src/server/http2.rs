@@ -56,7 +56,7 @@ impl Connection<'_> {
         let (most_fields, offers) = (self.limits.head_fields, offered.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = activity.begin();
-            let exchange = Exchange::new(worker.shop(), client.clone());
+            let exchange = Exchange::new(worker.shop(), client.clone(), request.headers());
             let offer = offers.begin();
             async move {
                 let answer = if request.headers().len() > most_fields {

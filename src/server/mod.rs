@@ -76,7 +76,7 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
     }
     if let Some(recording) = &plan.record {
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", recording.folder.display()));
-        observe::record::folder::make(&recording.folder).map_err(told)?;
+        watch.records.begin(recording, &watch.metrics).map_err(told)?;
     }
     let room = Arc::new(Room::new(plan.limits.connections));
     // Before anybody is served: an address that cannot be had is told of at once.

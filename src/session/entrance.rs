@@ -12,13 +12,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Turns are counted by the minute.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Callers who are remembered; one more and the least used is forgotten, which gives its turns back.
 const CALLERS: u64 = 100_000;
+
+/// Functions that are answered at a time, over all buyers: each is a visit to the shop with a sign-in of its own.
+const FUNCTIONS: usize = 8;
 
 /// A caller whose password has not been looked at by then is sent away.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -36,6 +39,7 @@ pub struct Entrance {
     /// When the caller's turns are all back; a turn more is a moment later.
     turns: Cache<Caller, Arc<Mutex<Instant>>>,
     looking: Arc<Semaphore>,
+    functions: Semaphore,
 }
 
 /// A turn that was taken. Spent when dropped, unless it is given back.
@@ -57,6 +61,7 @@ impl Entrance {
         Entrance {
             turns: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 2).build(),
             looking: Arc::new(Semaphore::new(cores.div_ceil(2))),
+            functions: Semaphore::new(FUNCTIONS),
         }
     }
 
@@ -89,6 +94,18 @@ impl Entrance {
         match tokio::time::timeout(LONGEST_WAIT, self.looking.clone().acquire_owned()).await {
             Ok(Ok(leave)) => Ok(leave),
             // It is never closed, so the other case is the time that ran out.
+            Ok(Err(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
+        }
+    }
+
+    /// Leave to answer one function. Keep it until that is done.
+    ///
+    /// # Errors
+    /// When so many wait that its turn did not come in time.
+    pub async fn function(&self) -> Result<SemaphorePermit<'_>, TooMany> {
+        match tokio::time::timeout(LONGEST_WAIT, self.functions.acquire()).await {
+            Ok(Ok(leave)) => Ok(leave),
+            // As above.
             Ok(Err(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
         }
     }

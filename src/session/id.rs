@@ -3,6 +3,7 @@
 use std::fmt;
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use ring::digest::{Context, SHA256};
 
 /// 128 random bits in a cookie. Whoever has it is the buyer, so it is never shown, logged or put in an address.
 ///
@@ -35,6 +36,47 @@ impl SessionId {
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionId(..)")
+    }
+}
+
+/// 128 random bits in the addresses of a session whose browser keeps no cookies. Whoever has it may be the buyer, so it is
+/// never logged.
+///
+/// It is not the session's id: that is worked out from it, and not the other way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Token(SessionId);
+
+impl Token {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Token(SessionId::random())
+    }
+
+    /// Reads what [`Token::to_text`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        SessionId::from_cookie(text).map(Token)
+    }
+
+    /// 22 characters that need no escaping in an address.
+    pub fn to_text(self) -> String {
+        self.0.to_cookie()
+    }
+
+    /// The session's.
+    pub fn id(self) -> SessionId {
+        let mut digest = Context::new(&SHA256);
+        digest.update(b"punchout-proxy session in addresses");
+        digest.update(&self.0.0);
+        let mut id = [0; 16];
+        // A SHA-256 has 32 bytes.
+        id.copy_from_slice(&digest.finish().as_ref()[..16]);
+        SessionId(id)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
     }
 }
 

@@ -89,6 +89,13 @@ impl Leases {
         self.change(account, holder, Phase::Clearing { until: Instant::now() + patience })
     }
 
+    /// The session goes on under another id.
+    pub(super) fn hand_on(&mut self, account: &str, from: SessionId, to: SessionId) {
+        if let Some(lease) = self.held.get_mut(account).filter(|lease| lease.holder == from) {
+            lease.holder = to;
+        }
+    }
+
     /// Gives the account back, if `holder` still has it.
     pub(super) fn release(&mut self, account: &str, holder: SessionId) {
         if self.held.get(account).is_some_and(|lease| lease.holder == holder) {

@@ -85,6 +85,18 @@ impl Memory {
         true
     }
 
+    pub(super) fn hand_on(&self, from: SessionId, session: Arc<Session>) -> bool {
+        let mut leases = lock(&self.leases);
+        if !self.is_open(from) || self.sessions.remove(&from).is_none() {
+            return false;
+        }
+        if let Hold::Lease(account) = &session.hold {
+            leases.hand_on(account, from, session.id);
+        }
+        self.sessions.insert(session.id, session);
+        true
+    }
+
     pub(super) fn find(&self, id: SessionId) -> Option<Arc<Session>> {
         self.sessions.get(&id)
     }

@@ -13,6 +13,7 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use moka::sync::Cache;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisError, Script, TlsCertificates};
@@ -35,6 +36,9 @@ const COPY_FOR: Duration = Duration::from_secs(5 * 60);
 const COPIES: u64 = 10_000;
 /// How long an expired session waits for a sidecar that empties its cart.
 const SWEPT_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often one answer's cookies are tried to be kept while other answers are quicker.
+const RACES: usize = 16;
 
 macro_rules! script {
     ($name:literal) => {
@@ -60,6 +64,9 @@ struct Scripts {
     lease: Arc<Script>,
     take_over: Arc<Script>,
     open: Arc<Script>,
+    hand_on: Arc<Script>,
+    jar: Arc<Script>,
+    keep_jar: Arc<Script>,
     find: Arc<Script>,
     is_open: Arc<Script>,
     reach: Arc<Script>,
@@ -137,6 +144,54 @@ impl Shared {
             self.copy(&session, session.idle.min(session.longest));
         }
         Ok(opened)
+    }
+
+    pub(super) async fn hand_on(&self, from: SessionId, session: Arc<Session>) -> Result<bool, Lost> {
+        let id = self.session(session.id);
+        let account = match &session.hold {
+            Hold::Lease(account) => self.account(account),
+            Hold::Own | Hold::Common => String::new(),
+        };
+        let data = self.vault.close(&id, &*session).map_err(Lost)?;
+        let arguments = [self.session(from).into_bytes(), id.into_bytes(), account.into_bytes(), data];
+        let handed = self.ask(&self.scripts.hand_on, &arguments).await?;
+        self.copies.invalidate(&from);
+        if handed {
+            self.copy(&session, session.idle.min(session.longest));
+        }
+        Ok(handed)
+    }
+
+    /// Learns what other sidecars have made of a session's jar.
+    pub(super) async fn learn_jar(&self, session: &Session) {
+        let arguments = [self.session(session.id), session.held.version().to_string()];
+        if let Ok(Some((version, data))) = self.ask::<Option<(u64, Vec<u8>)>>(&self.scripts.jar, &arguments).await {
+            self.learn(session, version, &data);
+        }
+    }
+
+    pub(super) async fn take_in(&self, session: &Session, answer: &HeaderMap, path: &str) {
+        let name = self.jar(session.id);
+        for _ in 0..RACES {
+            let (version, jar) = session.held.take_in(&session.jar, answer, path);
+            let Ok(data) = self.vault.close(&name, &jar) else { return };
+            let arguments = [self.session(session.id).into_bytes(), version.to_string().into_bytes(), data];
+            match self.ask::<Option<(bool, u64, Vec<u8>)>>(&self.scripts.keep_jar, &arguments).await {
+                Ok(Some((true, version, _))) => return session.held.learn(version, jar),
+                // Another answer was quicker, here or at another sidecar: ours is taken into what that has left.
+                Ok(Some((false, version, data))) => self.learn(session, version, &data),
+                // Over; or lost, and what was taken in goes along with the next that the store is told.
+                Ok(None) | Err(_) => return,
+            }
+        }
+        tracing::warn!(reference = %session.reference, "a cookie of the shop's may be lost: too many answers set one at once");
+    }
+
+    fn learn(&self, session: &Session, version: u64, data: &[u8]) {
+        // Without data it is the version that is known.
+        if let Some(jar) = self.vault.open(&self.jar(session.id), data) {
+            session.held.learn(version, jar);
+        }
     }
 
     pub(super) async fn find(&self, id: SessionId) -> Result<Option<Arc<Session>>, Lost> {
@@ -273,6 +328,10 @@ impl Shared {
         self.vault.name("session", &id.bytes())
     }
 
+    fn jar(&self, id: SessionId) -> String {
+        self.vault.name("jar", &id.bytes())
+    }
+
     fn ticket(&self, ticket: Ticket) -> String {
         self.vault.name("ticket", &ticket.bytes())
     }
@@ -360,6 +419,9 @@ impl Scripts {
             lease: Arc::new(Script::new(script!("lease"))),
             take_over: Arc::new(Script::new(script!("take_over"))),
             open: Arc::new(Script::new(script!("open"))),
+            hand_on: Arc::new(Script::new(script!("hand_on"))),
+            jar: Arc::new(Script::new(script!("jar"))),
+            keep_jar: Arc::new(Script::new(script!("keep_jar"))),
             find: Arc::new(Script::new(script!("find"))),
             is_open: Arc::new(Script::new(script!("is_open"))),
             reach: Arc::new(Script::new(script!("reach"))),

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::SET_COOKIE;
+
 use super::id::{SessionId, Ticket};
 use super::memory::Memory;
 use super::shared::Shared;
 use super::{Ended, Hold, Session, Stage, Waiting};
 use crate::config::plan::{SessionLimits, StoreAddress};
 use crate::problem::{Kind, Problem};
+use crate::shop::Jar;
 
 /// When a store that did not answer is worth another try.
 const RETRY: Duration = Duration::from_secs(5);
@@ -124,6 +128,39 @@ impl Store {
         match &self.0 {
             Kept::Memory(memory) => Ok(memory.open(session)),
             Kept::Shared(shared) => shared.open(session).await,
+        }
+    }
+
+    /// An open session goes on as `session`, which has another id, with its account; `false` where it was over. Nothing is
+    /// known of the old id from then on.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn hand_on(&self, from: SessionId, session: Arc<Session>) -> Result<bool, Lost> {
+        match &self.0 {
+            Kept::Memory(memory) => Ok(memory.hand_on(from, session)),
+            Kept::Shared(shared) => shared.hand_on(from, session).await,
+        }
+    }
+
+    /// The shop's cookies of a session that is carried by its addresses. Where a shared store is lost, as far as they are
+    /// known here.
+    pub async fn jar(&self, session: &Session) -> Jar {
+        match &self.0 {
+            Kept::Memory(_) => {}
+            Kept::Shared(shared) => shared.learn_jar(session).await,
+        }
+        session.cookies()
+    }
+
+    /// Takes in what the shop's answer for `path` sets in a session that is carried by its addresses.
+    pub async fn take_in(&self, session: &Session, answer: &HeaderMap, path: &str) {
+        if !answer.contains_key(SET_COOKIE) {
+            return;
+        }
+        match &self.0 {
+            Kept::Memory(_) => drop(session.held.take_in(&session.jar, answer, path)),
+            Kept::Shared(shared) => shared.take_in(session, answer, path).await,
         }
     }
 

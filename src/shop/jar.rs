@@ -90,6 +90,11 @@ impl Jar {
         named.map(|cookie| cookie.value.as_slice())
     }
 
+    /// The names of the cookies that the shop has set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().filter(|cookie| !cookie.gone).filter_map(|cookie| str::from_utf8(&cookie.name).ok())
+    }
+
     /// All values that the shop has not deleted.
     pub fn all_values(&self) -> impl Iterator<Item = &[u8]> {
         self.cookies.iter().filter(|cookie| !cookie.gone).map(|cookie| cookie.value.as_slice())

@@ -1,52 +1,19 @@
 """The admin listener's console in Chromium: a punchout simulated from it, by window and by frame, and what it then shows."""
 
-import http.server
 import os
 import tempfile
-import threading
 import unittest
 from pathlib import Path
 
+import little_shop
 from processes import LOGS, Driver, Process, free_port
 
 SECRET = "a-password-for-the-simulation"
-CART = """<!doctype html><html><body><a href="/logout">bye</a><table><tr class=line><td class=name>Bor &amp; sag</td><td class=sku>A-1</td>
-<td class=quantity>2</td><td class=price>12,50</td></tr></table><a class=checkout href="/checkout">Checkout</a></body></html>"""
-
-
-class ShopPages(http.server.BaseHTTPRequestHandler):
-    """A shop with a sign-in form, and one article in every cart."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        self.rfile.read(length)
-        if self.path == "/login" and self.command == "GET":
-            page = "<form method=post><input name=user><input name=pass></form>"
-        elif self.path == "/login":
-            page = "<a href='/logout'>bye</a>"
-        else:
-            page = CART
-        body = page.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        if self.command == "POST":
-            self.send_header("Set-Cookie", "sid=1; Path=/; HttpOnly")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_POST = do_GET
-
-    def log_message(self, *_):
-        pass
 
 
 class Console(unittest.TestCase):
     def setUp(self):
-        shop = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ShopPages)
-        threading.Thread(target=shop.serve_forever, daemon=True).start()
+        shop = little_shop.serve(little_shop.Shop)
         self.addCleanup(shop.server_close)
         self.addCleanup(shop.shutdown)
         folder = tempfile.TemporaryDirectory()
@@ -62,23 +29,7 @@ workers = 1
 [shop]
 origin = "http://127.0.0.1:{shop.server_port}"
 start = "/cart"
-[shop.sign_in]
-page = "/login"
-form = "form"
-fields = {{ user = "{{username}}", pass = "{{password}}" }}
-success = {{ element = "a[href='/logout']" }}
-[shop.cart]
-page = "/cart"
-line = "tr.line"
-name = "td.name"
-sku = "td.sku"
-quantity = "td.quantity"
-price = "td.price"
-currency = "NOK"
-checkout = ["a.checkout"]
-[shop.deny]
-paths = ["/checkout/**", "/logout"]
-[[buyer]]
+{little_shop.RULES}[[buyer]]
 name = "acme <b>"
 password = "{SECRET}"
 hooks = ["https://srm.acme.example"]

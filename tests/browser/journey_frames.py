@@ -1,7 +1,7 @@
 """A procurement system that shows the shop in a frame: two sites over https, in Chromium that blocks third-party cookies.
 
 The shop does what keeps shops out of frames: X-Frame-Options, SameSite=Strict cookies, a policy of its own. Procurement system
-and shop are small servers here, because only their headers matter; django-oscar's own journeys are elsewhere.
+and shop are small servers here, because only their headers matter.
 """
 
 import functools
@@ -9,12 +9,10 @@ import html
 import os
 import ssl
 import subprocess
-import threading
 import unittest
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
 
 import config
+import little_shop
 from journey import SCREENS
 from processes import WORK, Driver, Process, free_port
 
@@ -24,46 +22,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'self'; style-src 'self'; form-action 'self'; frame-ancestors 'none'",
 }
-CART = """<table><tr class=line><td class=name>Drill</td><td class=sku>A-1</td><td class=quantity>2</td>
-<td class=price>12,50</td></tr></table><a class=checkout href=/checkout>Checkout</a>"""
 
 
-class Answering(BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def answer(self, body, status=200, **headers):
-        self.send_response(status)
-        for name, value in {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body.encode())), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def form(self):
-        return parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(), keep_blank_values=True)
+class FramelessShop(little_shop.Shop):
+    headers_of_pages = HEADERS
 
 
-class Shop(Answering):
-    """Whoever has the cookie is signed in, and only they see a cart."""
-
-    def page(self, body, **more):
-        self.answer(f"<!doctype html><html><body>{body}</body></html>", **HEADERS, **more)
-
-    def do_GET(self):
-        if self.path == "/login":
-            return self.page("<form method=post><input name=user><input name=pass></form>")
-        if "sid=signed-in" not in self.headers.get("Cookie", ""):
-            return self.page("<p id=stranger>You are not signed in</p>")
-        if self.path == "/cart":
-            return self.page(CART)
-        self.page("<a href=/logout>bye</a> <a id=to-cart href=/cart>cart</a>")
-
-    def do_POST(self):
-        self.form()
-        self.page("<a href=/logout>bye</a>", Set_Cookie="sid=signed-in; Path=/; HttpOnly; SameSite=Strict")
-
-
-class System(Answering):
+class System(little_shop.Answering):
     """The procurement system: `/frame` and `/window` begin, everything posted is for the hook. `/around` shows `/cookies` of
     the other site in a frame, to see what the browser keeps there."""
 
@@ -106,19 +71,11 @@ def certificate():
     return pem, key
 
 
-def serve(handler, encrypted):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    if encrypted:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate())
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
-
-
 @functools.cache
 def servers():
-    return serve(Shop, False), serve(System, True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate())
+    return little_shop.serve(FramelessShop).server_port, little_shop.serve(System, context).server_port
 
 
 @functools.cache
@@ -137,7 +94,7 @@ class Frames(unittest.TestCase):
         self.addCleanup(browser.close)
         return browser
 
-    def start(self, embed, preferences, onward="redirect"):
+    def start(self, embed, preferences, onward="redirect", cookies="auto"):
         (shop, system), port = servers(), free_port()
         pem, key = certificate()
         file = WORK / f"proxy-{os.getpid()}-{port}.toml"
@@ -151,24 +108,14 @@ key = "{key}"
 [shop]
 origin = "http://127.0.0.1:{shop}"
 onward = "{onward}"
-sign_in = {{ page = "/login", form = "form", fields = {{ user = "{{username}}", pass = "{{password}}" }}, success = {{ element = "a[href='/logout']" }} }}
-deny = {{ paths = ["/checkout/**"] }}
-[shop.cart]
-page = "/cart"
-line = "tr.line"
-name = "td.name"
-sku = "td.sku"
-quantity = "td.quantity"
-price = "td.price"
-currency = "NOK"
-checkout = ["a.checkout"]
-[[buyer]]
+{little_shop.RULES}[[buyer]]
 name = "acme"
 password = "x"
 hooks = ["https://{BUYER}:{system}"]
 accounts = {{ strategy = "shared", username = "shopper", password = "x" }}
 default_unit = "PCE"
 embed = "{embed}"
+cookies = "{cookies}"
 """)
         proxy = Process("proxy", [config.BINARY, "run", "--config", file], port, cwd=WORK)
         self.addCleanup(proxy.end)
@@ -217,8 +164,47 @@ embed = "{embed}"
         with self.assertRaises(AssertionError):
             browser.find("#to-cart", seconds=3)
 
-    def test_a_browser_that_keeps_no_cookies_is_told_so_in_the_frame(self):
-        browser = self.start("iframe", {"profile.default_content_setting_values.cookies": 2})
+    NONE = {"profile.default_content_setting_values.cookies": 2}
+
+    def test_this_browser_keeps_no_cookie_at_all(self):
+        browser = self.browser(self.NONE)
+        browser.open(f"https://{SHOP}:{servers()[1]}/cookies")
+        self.assertEqual(browser.find("#kept").text, "")
+
+    def test_a_cart_returns_from_a_frame_without_any_cookie(self):
+        browser = self.start("iframe", self.NONE)
+        self.shop_and_return(browser, "frames-no-cookies.png")
+
+    def test_a_cart_returns_from_a_window_without_any_cookie(self):
+        browser = self.start("window", self.NONE)
+        browser.find("#to-cart")
+        root = browser.url.rsplit("/", 1)[0]
+        self.assertRegex(root, r"/_punchout/s/[\w-]{22}$")
+        # Again and back are ways within the session's own pages; an address that is typed or sent to somebody is not.
+        browser.again()
+        browser.find("#to-cart").click()
+        browser.find(".checkout")
+        browser.back()
+        browser.find("#to-cart")
+        self.assertEqual(browser.url, root + "/")
+        browser.open(root + "/cart")
+        browser.find("#stranger")
+        self.assertNotIn("/s/", browser.url)
+        browser.back()
+        self.shop_and_return(browser)
+
+    def test_what_a_script_asks_for_stays_in_a_session_without_any_cookie(self):
+        browser = self.start("iframe", self.NONE)
+        browser.find("#by-script").click()
+        browser.wait(lambda: browser.find("#added").text == "added sku=A-1", "the script's request was a visitor's")
+        browser.find("#go-by-script").click()
+        browser.find(".checkout").click()
+        browser.leave_frames()
+        browser.find("#received")
+        self.assertEqual(System.arrived[0]["NEW_ITEM-VENDORMAT[1]"], ["A-1"])
+
+    def test_a_buyer_whose_sessions_need_cookies_is_told_so_in_the_frame(self):
+        browser = self.start("iframe", self.NONE, cookies="required")
         browser.wait(lambda: "PO-NO-COOKIES" in browser.source, "nobody was told")
         self.assertEqual(browser.all("#stranger"), [])
 

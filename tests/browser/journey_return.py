@@ -3,12 +3,14 @@
 import json
 import shutil
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import config
 from journey import CONTROL, LINES, SCREENS, SHOPPING, Journey, lines_of
-from processes import TESTS
+from processes import TESTS, WORK
 from shop import BUYER
 
 
@@ -78,6 +80,49 @@ class Return(Journey):
         pairs = parse_qsl(self.hook.arrivals()[0]["raw"], encoding="iso-8859-1", strict_parsing=True, keep_blank_values=True)
         for number, line in enumerate(LINES[1:], start=1):
             self.assertIn((f"NEW_ITEM-DESCRIPTION[{number}]", line["DESCRIPTION"]), pairs)
+
+    def test_what_was_recorded_is_replayed_and_the_cart_is_sent_again(self):
+        keep = Path(tempfile.mkdtemp(prefix="kept-", dir=WORK))
+        self.addCleanup(shutil.rmtree, keep)
+        top = {"audit.file": str(keep / "returns.jsonl"), "record.folder": str(keep / "records")}
+        browser, proxy = self.browser(), self.proxy(top=top)
+        self.punch_out(browser, proxy)
+        self.fill_basket(browser, proxy.address)
+        secrets = [cookie["value"] for cookie in browser.cookies] + [*BUYER, config.PASSWORD, config.HOOK_SECRET]
+        secrets.append(browser.find("#basket_formset [name=csrfmiddlewaretoken]").attribute("value"))
+        self.checkout_control(browser).click()
+        browser.find("#received")
+        [first] = self.hook.arrivals()
+        proxy.end()
+
+        record = max((keep / "records").iterdir())
+        kept = "".join((record / name).read_text(encoding="utf-8") for name in ("record.toml", "cart.html"))
+        for secret in secrets:
+            for form in config.spellings(secret):
+                self.assertNotIn(form, kept)
+        self.assertIn("Skrutrekker PH2 – rød/blå", kept)
+        same = self.command("replay", record, "--config", proxy.config)
+        self.assertEqual(same.returncode, 0, same.stdout + same.stderr)
+        changed = keep / "changed.toml"
+        changed.write_text(proxy.config.read_text(encoding="utf-8").replace('"PCE"', '"EA"'), encoding="utf-8")
+        other = self.command("replay", record, "--json", "--config", changed)
+        self.assertEqual(other.returncode, 1, other.stdout + other.stderr)
+        differences = json.loads(other.stdout)["differences"]
+        fields = [(one["line"], one["name"], one["was"], one["is"]) for one in differences if one["what"] == "field"]
+        self.assertEqual(fields, [(line, "UNIT", "PCE", "EA") for line in (1, 2, 3)])
+        self.assertFalse([one for one in differences if one["what"] not in ("field", "finding-new", "finding-gone")])
+
+        reference = self.command("returns", "--config", proxy.config).stdout.splitlines()[-1].split("  ")[1]
+        again = keep / "again.html"
+        again.write_text(self.command("returns", "--form", reference, "--config", proxy.config).stdout, encoding="utf-8")
+        browser.open(again.as_uri())
+        browser.find("#again button").click()
+        browser.wait(lambda: browser.all("#received"), "the cart did not arrive again")
+        [second] = self.hook.arrivals()
+        self.assertEqual((second["query"], second["post"]), (first["query"], first["post"]))
+
+    def command(self, *words):
+        return subprocess.run([config.BINARY, *words], capture_output=True, text=True)
 
     def test_a_second_punchout_replaces_the_first(self):
         browser, proxy = self.browser(), self.proxy()

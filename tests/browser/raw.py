@@ -26,6 +26,9 @@ class Raw:
         self.address, self.cookies = address, dict(cookies or {})
         self.authority = urlsplit(address).netloc
 
+    def connection(self):
+        return http.client.HTTPConnection(self.authority, timeout=30)
+
     def ask(self, method, target, fields=None, headers=None, body=None):
         """`target` is not touched; `fields` are sent as a form. Redirects are not followed."""
         headers = {"Host": self.authority, "Accept": "text/html", "User-Agent": "journey", **(headers or {})}
@@ -34,7 +37,7 @@ class Raw:
         if fields is not None:
             body = urlencode(fields).encode()
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        connection = http.client.HTTPConnection(self.authority, timeout=30)
+        connection = self.connection()
         try:
             # http.client refuses nothing but control characters and blanks in a target.
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)

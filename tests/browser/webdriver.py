@@ -88,6 +88,13 @@ class Browser:
     def open(self, url):
         self._ask("POST", "/url", {"url": url})
 
+    def again(self):
+        """Loads the page anew, as its reload button does."""
+        self._ask("POST", "/refresh", {})
+
+    def back(self):
+        self._ask("POST", "/back", {})
+
     @property
     def url(self):
         return self._ask("GET", "/url")

@@ -72,6 +72,16 @@ impl Punchout {
     }
 }
 
+/// The root of the addresses in which a session goes on whose browser came back without a cookie.
+pub fn root_of(arrived: &Answer) -> String {
+    let page = text(arrived);
+    let start = page.split("id=\"onward\" href=\"").nth(1).unwrap_or_else(|| panic!("{page}"));
+    let root = start.split('"').next().unwrap().strip_suffix('/').unwrap().to_owned();
+    let token = root.strip_prefix("/_punchout/s/").unwrap();
+    assert_eq!(token.len(), 22, "{root}");
+    root
+}
+
 /// The shop, and the name of the one article in its cart, as HTML.
 pub fn a_shop() -> (Shop, Arc<Mutex<String>>) {
     let article: Arc<Mutex<String>> = Arc::new(Mutex::new("Drill".to_owned()));
@@ -144,6 +154,7 @@ fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
         format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{html}")
     };
     let path = head.target().split('?').next().unwrap_or_default();
+    let is_head = head.method() == "HEAD";
     match (head.method(), path) {
         ("GET", "/login") => wire.send(page("<form method=post><input name=user><input name=pass></form>".into()))?,
         ("POST", "/login") => {
@@ -154,6 +165,17 @@ fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
             "<html><body><table><tr class=line><td class=name>{article}</td><td class=sku>A-1</td><td class=quantity>2</td>\
              <td class=price>12,50</td></tr></table><a class=checkout href='/checkout'>Checkout</a></body></html>"
         )))?,
+        (_, "/promises") => {
+            let promises = "ETag: \"x\"\r\nDigest: sha-256=eA==\r\nContent-MD5: eA==\r\nAccept-Ranges: bytes";
+            let page = page("<html><body><a href='/checkout' class=checkout>x</a></body></html>".into());
+            let page = page.replacen("\r\n", &format!("\r\n{promises}\r\n"), 1);
+            let head = page.split_inclusive("\r\n\r\n").next().unwrap_or_default();
+            wire.send(if is_head { head } else { &page })?;
+        }
+        (_, "/moved") => wire.send(
+            "HTTP/1.1 302 Found\r\nLocation: http://shop.example/cart?a=/b\r\nRefresh: 5; url=/cart\r\n\
+             Link: </a.css>; rel=preload\r\nSet-Cookie: moved=1; Path=/; HttpOnly\r\nContent-Length: 0\r\n\r\n",
+        )?,
         (_, "/large") => {
             wire.send("HTTP/1.1 200 OK\r\nContent-Length: 20971520\r\n\r\n")?;
             for _ in 0..320 {

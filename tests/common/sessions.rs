@@ -11,8 +11,9 @@ use http::{HeaderMap, HeaderValue};
 use punchout_proxy::protocol::oci::entry::Entry;
 use punchout_proxy::protocol::oci::hook::Hook;
 use punchout_proxy::protocol::oci::names::EntryNames;
+use punchout_proxy::session::held::Held;
 use punchout_proxy::session::id::{Reference, SessionId};
-use punchout_proxy::session::{Handed, Hold, Session};
+use punchout_proxy::session::{CarriedBy, Handed, Hold, Session};
 use punchout_proxy::shop::{Browser, Jar};
 
 pub const PATIENCE: Duration = Duration::from_secs(3600);
@@ -28,9 +29,11 @@ pub fn session(id: SessionId, account: &str, idle: Duration) -> Session {
     jar.take_in(&HeaderMap::from_iter([(SET_COOKIE, set)]), "/", SystemTime::now());
     Session {
         id,
+        carried_by: CarriedBy::Cookie,
+        held: Held::default(),
         reference: Reference::random(),
         buyer: "acme".into(),
-        hook: Hook::parse("https://acme.example/").unwrap(),
+        hook: Some(Hook::parse("https://acme.example/").unwrap()),
         entry: Entry::parse(Some(call), None, &EntryNames::default()).unwrap(),
         accept_language: Some(HeaderValue::from_static("nb")),
         account: account.to_owned(),

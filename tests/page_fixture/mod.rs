@@ -55,6 +55,28 @@ impl From<ExpectedLine> for Line {
     }
 }
 
+/// Those of `fixtures/pages`.
+pub(crate) fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pages");
+    let mut shops: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    shops.retain(|shop| shop.join("cart.lines.toml").exists());
+    shops.sort();
+    shops
+}
+
+/// The charset that the shop's header names, if it does.
+pub(crate) fn charset(shop: &Path) -> Option<String> {
+    toml_in::<Expected>(shop.join("cart.lines.toml")).charset
+}
+
+/// What must be read, extra values by name.
+pub(crate) fn lines(shop: &Path) -> Vec<Line> {
+    let mut lines: Vec<Line> =
+        toml_in::<Expected>(shop.join("cart.lines.toml")).line.into_iter().map(Line::from).collect();
+    lines.iter_mut().for_each(|line| line.extra.sort());
+    lines
+}
+
 pub(crate) fn toml_in<T: serde::de::DeserializeOwned>(file: PathBuf) -> T {
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))

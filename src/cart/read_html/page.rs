@@ -8,12 +8,21 @@ use crate::cart::implied_ends::{Tag, closed_by};
 use crate::cart::raw::{Capture, MAX_CAPTURES, MAX_CART_BYTES, MAX_VALUE_BYTES, RawLine, Seen, Text, fold};
 use crate::cart::rules::Rows;
 
+/// An element that is open.
+#[derive(Debug)]
+struct Open {
+    at: usize,
+    tag: Tag,
+    /// The rewriter tells of its end.
+    ends: bool,
+}
+
 /// A page that streams past.
 #[derive(Debug)]
 pub(super) struct Page {
     rows: Arc<Rows>,
     /// The open elements of the current line, from the line's own inwards, by where they begin in the page.
-    open: Vec<(usize, Tag)>,
+    open: Vec<Open>,
     line: Option<RawLine>,
     empty_texts: Vec<(usize, usize, Text)>,
     bytes: usize,
@@ -33,7 +42,7 @@ impl Page {
         let name = element.tag_name();
         let tag = Tag::named(&name);
         if tag.matters() {
-            let tags: Vec<_> = self.open.iter().map(|(_, tag)| *tag).collect();
+            let tags: Vec<_> = self.open.iter().map(|open| open.tag).collect();
             if let Some(index) = closed_by(tag, &tags) {
                 self.note_unclosed(tags[index], &name);
                 self.close_from(index);
@@ -43,7 +52,8 @@ impl Page {
             self.part_text();
         }
         // The line itself may have been closed just now.
-        self.line.is_some() && tag.matters() && element.can_have_content() && self.follow(at, tag)
+        let is_open = self.line.is_some() && tag.matters() && element.can_have_content();
+        is_open && self.follow(at, tag, self.has_to_end(tag))
     }
 
     /// An element that the line selector matches. One inside an open line is a part of that line.
@@ -56,7 +66,7 @@ impl Page {
             return false;
         }
         self.line = Some(RawLine::default());
-        let followed = element.can_have_content() && self.follow(at, Tag::named(&element.tag_name()));
+        let followed = element.can_have_content() && self.follow(at, Tag::named(&element.tag_name()), true);
         self.capture(0, element, at);
         if !followed {
             self.end_line();
@@ -75,7 +85,7 @@ impl Page {
         if self.line.is_none() {
             return false;
         }
-        let follow = element.can_have_content() && self.rows.reads[read].text && self.follow(at, Tag::Inline);
+        let follow = element.can_have_content() && self.rows.reads[read].text && self.follow(at, Tag::Inline, true);
         self.capture(read, element, at);
         follow
     }
@@ -92,8 +102,8 @@ impl Page {
         for (_, _, text) in self.empty_texts.iter_mut().filter(|(_, begin, _)| *begin == at) {
             text.close();
         }
-        let Some(index) = self.open.iter().rposition(|(begin, _)| *begin == at) else { return };
-        let parts_text = self.open[index].1.parts_text();
+        let Some(index) = self.open.iter().rposition(|open| open.at == at) else { return };
+        let parts_text = self.open[index].tag.parts_text();
         self.close_from(index);
         if parts_text {
             self.part_text();
@@ -142,13 +152,23 @@ impl Page {
         self.seen
     }
 
-    /// Notes that an element is open; false when it is noted already.
-    fn follow(&mut self, at: usize, tag: Tag) -> bool {
-        if self.open.last().is_some_and(|(begin, _)| *begin == at) {
-            return false;
+    /// Notes that an element is open. Whether the rewriter is to tell of its end, if it is not to do so already.
+    fn follow(&mut self, at: usize, tag: Tag, ends: bool) -> bool {
+        match self.open.last_mut() {
+            Some(last) if last.at == at => ends && !std::mem::replace(&mut last.ends, true),
+            _ => {
+                self.open.push(Open { at, tag, ends });
+                ends
+            }
         }
-        self.open.push((at, tag));
-        true
+    }
+
+    /// Whether it matters that an element has ended before the next begins. Cells and rows end where the next begins,
+    /// said or not, and nothing stands between them; but words do in a value that holds whole rows, and a selector that
+    /// counts must be told of those that were never closed.
+    fn has_to_end(&self, tag: Tag) -> bool {
+        let is_read = || self.line.as_ref().is_some_and(|line| line.captures.iter().any(|capture| capture.open));
+        !matches!(tag, Tag::Cell | Tag::Row) || !self.rows.positional.is_empty() || is_read()
     }
 
     fn capture(&mut self, read: usize, element: &Element<'_, '_>, at: usize) {
@@ -170,7 +190,7 @@ impl Page {
 
     /// Closes the open elements from `index` inwards, with their captures and, for the outermost, the line.
     fn close_from(&mut self, index: usize) {
-        let Some(&(from, _)) = self.open.get(index) else { return };
+        let Some(from) = self.open.get(index).map(|open| open.at) else { return };
         self.open.truncate(index);
         if let Some(line) = &mut self.line {
             for capture in line.captures.iter_mut().filter(|capture| capture.open && capture.at >= from) {

@@ -88,7 +88,7 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
         Some((skip, empty)) => Lines::Html(Arc::new(compiler.rows(skip, empty, max_lines)?)),
         None => compiler.json_lines(keys, &source.skip, source.empty, max_lines)?,
     };
-    Ok(Rules { lines, fields, money, max_lines, currency_default, numbers, warnings })
+    Ok(Rules { lines, fields, money, max_lines, currency_default, numbers, tables: Vec::new(), warnings })
 }
 
 /// What a field holds: decides about spaces and about the attribute that is meant when none is written.
@@ -151,7 +151,7 @@ impl Compiler {
 
     /// What the places that were compiled refer to.
     fn rows(mut self, skip: Option<Selector>, empty: Vec<EmptyMark>, max_lines: usize) -> Result<Rows, Vec<RuleError>> {
-        match (self.combined("line", "*"), self.lines.take()) {
+        match (self.combined("line", INSIDE), self.lines.take()) {
             (Some(inside), Some(line)) if self.errors.is_empty() => {
                 let (reads, positional) = (self.reads, self.positional);
                 Ok(Rows { line, inside, reads, skip, empty, positional, max_lines })
@@ -391,6 +391,10 @@ impl Compiler {
         marks
     }
 }
+
+/// Every element but the common ones that neither end another nor part words (`implied_ends`): half of a page's tags are
+/// passed over by name.
+const INSIDE: &str = ":not(a):not(span):not(img):not(input):not(b):not(i):not(strong):not(em):not(small):not(label)";
 
 fn reason_of(error: SelectorError) -> String {
     let said = error.to_string();

@@ -8,12 +8,10 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::cart::Cart;
+use crate::cart::rules::RulesSource;
 use crate::config::plan::Plan;
 use crate::config::presets::PRESETS;
 use crate::observe::record::folder::Kept;
-
-/// Keys of `[shop.cart]` that say nothing of how a cart is read.
-const NOT_OF_READING: [&str; 4] = ["page", "return", "checkout", "clear"];
 
 /// `cart.lines.toml`.
 #[derive(Serialize)]
@@ -44,8 +42,9 @@ struct ExpectedLine<'c> {
     unit: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<&'c str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    extra: BTreeMap<&'c str, &'c str>,
+    /// In the order in which they are read.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    extra: Table,
 }
 
 /// Writes it into a folder that is not there yet, or is empty.
@@ -80,7 +79,7 @@ fn expected<'c>(plan: &Plan, kept: &Kept, cart: &'c Cart) -> Expected<'c> {
         currency: &line.currency,
         unit: line.unit.as_deref(),
         link: line.link.as_deref(),
-        extra: line.extra.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        extra: line.extra.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect(),
     });
     Expected {
         charset: super::label(kept),
@@ -111,10 +110,19 @@ fn rules(config: &Path) -> Result<String, String> {
             rules.insert("preset".to_owned(), Value::String(name.to_owned()));
         }
     }
+    // In the order in which a configuration reads them.
+    if let Some(Value::Table(extra)) = rules.get_mut("extra") {
+        let sorted: BTreeMap<String, Value> = std::mem::take(extra).into_iter().collect();
+        extra.extend(sorted);
+    }
     toml::to_string_pretty(&rules).map_err(|error| error.to_string())
 }
 
+/// Those keys of `[shop.cart]` that say how a cart is read: the others are about its page, its controls, its emptying.
 fn reading(shop: &Table) -> Table {
     let cart = shop.get("cart").and_then(Value::as_table).cloned().unwrap_or_default();
-    cart.into_iter().filter(|(key, _)| !NOT_OF_READING.contains(&key.as_str())).collect()
+    let reads = |(key, value): &(String, Value)| {
+        Table::from_iter([(key.clone(), value.clone())]).try_into::<RulesSource>().is_ok()
+    };
+    cart.into_iter().filter(reads).collect()
 }

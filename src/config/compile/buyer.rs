@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Notes, accounts, networks, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::{Password, Passwords};
-use crate::config::file::{BuyerFile, Embed, File};
+use crate::config::file::{BuyerFile, Embed, File, TableFile};
 use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
 use crate::finding::Severities;
 use crate::protocol::oci::assortment::{self, Assortment};
@@ -46,7 +46,7 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
     let username = buyer.username.clone().unwrap_or_else(|| name.clone());
     let (system, bar) = (buyer.system.clone().unwrap_or_else(|| name.clone()), buyer.bar.unwrap_or(true));
     let (passwords, accounts, mapping) = (passwords?, accounts?, mapping?);
-    let embed = buyer.embed.unwrap_or_default();
+    let (embed, cookies) = (buyer.embed.unwrap_or_default(), buyer.cookies.unwrap_or_default());
     let report_only = buyer.report_only.unwrap_or(false);
     Some(Buyer {
         name,
@@ -61,6 +61,7 @@ fn buyer(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Notes<'_>) -> Op
         system,
         bar,
         embed,
+        cookies,
         framed_by,
         report_only,
         form,
@@ -173,8 +174,9 @@ fn framed_by(buyer: &BuyerFile, key: &str, hooks: &[HookRule], file: &File, note
     }
     let encrypted = !file.tls.is_empty() || file.public.as_deref().is_some_and(|public| public.starts_with("https://"));
     if framed && !encrypted {
-        let message = "needs https: over plain http browsers keep no cookies in another site's frame, and nothing is \
-                       done for it. Configure [tls], or `public` = \"https://...\" behind a front proxy";
+        let message = "needs https: over plain http browsers keep no cookies in another site's frame, so that sessions \
+                       could only be carried by their addresses. Configure [tls], or `public` = \"https://...\" behind \
+                       a front proxy";
         notes.warn(format!("{key}.embed"), message);
     }
     let mut sources: Vec<String> = hooks.iter().filter_map(HookRule::origin).collect();
@@ -216,8 +218,10 @@ pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Not
     });
     let mapping = compiled.ok()?;
     for extra in mapping.extras() {
-        if !file.shop.cart.extra.contains_key(extra) {
-            let message = format!("reads `{extra}`, which is no value of a line and not in [shop.cart.extra]");
+        let in_table = |table: &TableFile| table.columns.is_empty() || table.columns.contains_key(extra);
+        if !file.shop.cart.extra.contains_key(extra) && !file.shop.table.iter().any(in_table) {
+            let message =
+                format!("reads `{extra}`, which is no value of a line and neither in [shop.cart.extra] nor in a table");
             notes.fault(format!("{key}.fields"), message);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::{Notes, accounts, policy, size, time};
+use super::{Notes, accounts, offers, policy, size, tables, time};
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
@@ -26,6 +26,12 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     let cart_pages = cart_pages(&source.cart, notes);
     let cart_address = cart_address(&cart_pages, notes);
     let cart = rules(&source.cart, notes);
+    let tables = tables::tables(source, notes);
+    let product = offers::offers("product", source.product.as_ref(), &source.cart, &tables, notes);
+    let search = offers::offers("search", source.search.as_ref(), &source.cart, &tables, notes);
+    if source.search.as_ref().is_some_and(|file| file.details == Some(true)) && source.product.is_none() {
+        notes.fault("shop.search.details", "needs [shop.product]: where the values stand on a product's own page");
+    }
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let is_hydrated = source.hydrated.unwrap_or(false);
@@ -53,7 +59,9 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
-        cart: Arc::new(cart?),
+        cart: Arc::new(cart?.with_tables(tables.clone())),
+        product: product?,
+        search: search?,
         emptying: emptying?,
         checkout: checkout?,
         way,
@@ -230,7 +238,7 @@ fn rules(cart: &CartFile, notes: &mut Notes<'_>) -> Option<Rules> {
     }
 }
 
-fn told(error: &RuleError) -> String {
+pub(super) fn told(error: &RuleError) -> String {
     let hint = error.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
     if error.written.is_empty() {
         format!("{}{hint}", error.reason)

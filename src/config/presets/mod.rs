@@ -15,6 +15,9 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("evershop-2", include_str!("evershop-2.toml")),
 ];
 
+/// By what the platforms of the presets are known.
+pub const SIGNATURES: &str = include_str!("signatures.toml");
+
 /// The preset that `shop.preset` names, if it names one.
 pub fn named_in(document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<&'static str> {
     let name = document.text("shop.preset")?;

@@ -65,9 +65,12 @@ impl<'r> Redactor<'r> {
     pub(super) fn new(redaction: &'r Redaction, entry: &Entry, secrets: &[String]) -> Self {
         let constant = |pattern: &str| Regex::new(pattern).expect("the pattern is a constant that a test compiles");
         let names = |pattern: &str| regex::Regex::new(pattern).expect("the pattern is a constant that a test compiles");
-        // A name, what stands between it and its value, and the value. `%3D` is `=` within an address within an address.
+        // A name and what stands between it and its value; `%3D` is `=` within an address within an address. A value in
+        // quotes goes to the next one of them, a bare one is perhaps in an address and ends with its path or its query.
+        let name = format!(r#"[\w.-]*(?:{SECRET_NAMES})[\w.-]*(?:["']|&quot;)?\s*(?:=|:|%3D)\s*"#);
+        let value = r#""'&<>\s;,(){}\[\]"#;
         let named = format!(
-            r#"(?i-u)([\w.-]*(?:{SECRET_NAMES})[\w.-]*(?:["']|&quot;)?\s*(?:=|:|%3D)\s*(?:["']|&quot;)?|[?&;](?:sid|sessid|jsessionid)=)([^"'&<>\s;,(){{}}\[\]]+)"#
+            r#"(?i-u)({name}(?:["']|&quot;))[^{value}]+|({name}|[?&;](?:sid|sessid|jsessionid)=)[^{value}?\#]+"#
         );
         let mut redactor = Redactor {
             redaction,
@@ -99,7 +102,8 @@ impl<'r> Redactor<'r> {
 
     /// The head, all its texts.
     pub(super) fn record(&self, record: &mut Record) {
-        record.entry.hook = masked_query(&record.entry.hook);
+        // A path may hold a session too.
+        record.entry.hook = self.text(&masked_query(&record.entry.hook));
         for (name, value) in &mut record.entry.parameters {
             *value = if self.is_masked(name) { MASK.to_owned() } else { self.text(value) };
         }
@@ -192,7 +196,11 @@ impl<'r> Redactor<'r> {
             serde_json::Value::Object(members) => {
                 for (name, value) in members {
                     match value {
-                        serde_json::Value::String(text) if self.secret_names.is_match(name) => *text = MASK.to_owned(),
+                        serde_json::Value::String(_) | serde_json::Value::Number(_)
+                            if self.secret_names.is_match(name) =>
+                        {
+                            *value = MASK.into();
+                        }
                         value => self.value(value),
                     }
                 }
@@ -212,7 +220,7 @@ impl<'r> Redactor<'r> {
             let text = String::from_utf8_lossy(secret);
             masked = replaced(&masked, &encoding.encode(&text).0);
         }
-        for (pattern, by) in [(&self.named, "${1}***"), (&self.mail, MASK)] {
+        for (pattern, by) in [(&self.named, "${1}${2}***"), (&self.mail, MASK)] {
             masked = pattern.replace_all(&masked, by.as_bytes()).into_owned();
         }
         for pattern in &self.redaction.patterns {
@@ -289,7 +297,7 @@ mod tests {
     fn entry() -> Entry {
         let pairs = [("COSTCENTER", "4711"), ("userId", "kno42"), ("FirstName", "Kåre"), ("USERNAME", "acme")];
         Entry {
-            hook: "https://srm.example/oci?sess=hooksecret&x".to_owned(),
+            hook: "https://srm.example/oci;jsessionid=J5?sess=hooksecret&x".to_owned(),
             parameters: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         }
     }
@@ -302,6 +310,7 @@ mod tests {
             <input type=hidden name=csrfmiddlewaretoken value=abc123><input type=password value=hunter2>\
             <input type=hidden name=form_key value=FK99><input name=quantity value=12>\
             <a href='/cart/remove?id=7&amp;_token=T0K3N&amp;back=%2Fx%3Fsid%3Dq'>x</a><a href='/x?sid=S1D'>y</a>\
+            <a href='/x;jsessionid=J5?id=8' data-token=\"q?2#3\">z</a>\
             <script>var t = {\"apiKey\": \"K3Y\", csrf: 'abc123', price: 12}; document.x='s&cret/cookie'</script>\
             <p>s&amp;cret/cookie hooksecret kno42 Kåre K&aring;re</p><p>kari@acme.example Kari Nordmann</p>\
             <b class=user>Ola <i>Dunk</i></b><td class=sku>4711 NO</td>";
@@ -309,6 +318,9 @@ mod tests {
         let masked = String::from_utf8(masked).unwrap();
         for secret in [
             "abc123",
+            "J5",
+            "q?2",
+            "2#3",
             "hunter2",
             "FK99",
             "T0K3N",
@@ -326,8 +338,14 @@ mod tests {
         ] {
             assert!(!masked.contains(secret), "{secret}: {masked}");
         }
-        for kept in ["content=Bolts", "name=quantity value=12", "id=7&amp;", "price: 12", "<td class=sku>4711 NO</td>"]
-        {
+        for kept in [
+            "content=Bolts",
+            "name=quantity value=12",
+            "id=7&amp;",
+            "?id=8'",
+            "price: 12",
+            "<td class=sku>4711 NO</td>",
+        ] {
             assert!(masked.contains(kept), "{kept}: {masked}");
         }
     }
@@ -342,7 +360,7 @@ mod tests {
             fields: vec![("CUST_FIELD1".to_owned(), "kno42".to_owned())],
         });
         redactor.record(&mut record);
-        assert_eq!(record.entry.hook, "https://srm.example/oci?sess=***&***");
+        assert_eq!(record.entry.hook, "https://srm.example/oci;jsessionid=***?sess=***&***");
         let values: Vec<_> = record.entry.parameters.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["4711", "***", "***", "acme"]);
         assert_eq!(record.lines[0].read[0].1, "/a?sid=***&id=2");
@@ -363,9 +381,12 @@ mod tests {
         let (redaction, entry) = (redaction(), entry());
         let redactor = Redactor::new(&redaction, &entry, &[]);
         let page =
-            br#"[{"nonce":"n1","items":[{"name":"Bolt","price":12.50,"owner":"kari@acme.example"}],"sessionId":"9"}]"#;
+            br#"[{"nonce":"n1","items":[{"name":"Bolt","price":12.50,"owner":"kari@acme.example"}],"sessionId":"9","tokenNumber":77}]"#;
         let masked = String::from_utf8(redactor.json(page).unwrap()).unwrap();
-        assert!(!masked.contains("n1") && !masked.contains("kari") && !masked.contains("\"9\""), "{masked}");
+        assert!(
+            !masked.contains("n1") && !masked.contains("kari") && !masked.contains("\"9\"") && !masked.contains("77"),
+            "{masked}"
+        );
         assert!(masked.contains("\"Bolt\"") && masked.contains("12.5"), "{masked}");
     }
 }

@@ -47,7 +47,8 @@ impl HandOver {
 
     /// How many inputs the form has beside [`HandOver::inputs`].
     pub fn control_count(&self) -> usize {
-        self.hidden().len() - self.inputs.len()
+        let query = self.query();
+        query.len() + self.control_beside(&query).count()
     }
 
     /// Where the form is sent.
@@ -61,20 +62,38 @@ impl HandOver {
 
     /// Every input: the hook's query where it is split, the control fields that it does not hold, the cart.
     pub fn hidden(&self) -> Vec<(String, String)> {
+        let query = self.query();
+        let rest = self.control_beside(&query).chain(&self.inputs).cloned().collect::<Vec<_>>();
+        [query, rest].concat()
+    }
+
+    /// The same, when the form has been written: a large cart has a thousand inputs.
+    pub fn into_hidden(self) -> Vec<(String, String)> {
+        let mut hidden = self.query();
+        let control: Vec<_> = self.control_beside(&hidden).cloned().collect();
+        hidden.reserve(control.len() + self.inputs.len());
+        hidden.extend(control);
+        hidden.extend(self.inputs);
+        hidden
+    }
+
+    /// The hook's query as inputs, where it is split.
+    fn query(&self) -> Vec<(String, String)> {
         let query = match (&self.hook, self.hook_query) {
             (Some(hook), HookQuery::Split) => hook.split_query().1.unwrap_or_default(),
             _ => "",
         };
-        let mut hidden: Vec<_> = pairs(query.as_bytes()).map(|(name, value)| (decode(name), decode(value))).collect();
+        pairs(query.as_bytes()).map(|(name, value)| (decode(name), decode(value))).collect()
+    }
+
+    /// The control fields that `query` and those before them do not hold.
+    fn control_beside<'a>(&'a self, query: &'a [(String, String)]) -> impl Iterator<Item = &'a (String, String)> {
         let known =
-            |hidden: &[(String, String)], name: &str| hidden.iter().any(|(one, _)| one.eq_ignore_ascii_case(name));
-        for (name, value) in &self.control {
-            if !known(&hidden, name) {
-                hidden.push((name.clone(), value.clone()));
-            }
-        }
-        hidden.extend(self.inputs.iter().cloned());
-        hidden
+            |among: &[(String, String)], name: &str| among.iter().any(|(one, _)| one.eq_ignore_ascii_case(name));
+        let control = self.control.iter().enumerate();
+        control
+            .filter(move |(at, (name, _))| !known(query, name) && !known(&self.control[..*at], name))
+            .map(|(_, pair)| pair)
     }
 }
 
@@ -134,8 +153,8 @@ fn escape(text: &str, html: &mut String) {
 }
 
 fn form(hand_over: &HandOver, id: &str, hidden: &str, end: &str) -> String {
-    let inputs = hand_over.hidden();
-    let mut html = String::with_capacity(300 + inputs.len() * 90);
+    let query = hand_over.query();
+    let mut html = String::with_capacity(600 + (query.len() + hand_over.inputs.len()) * 90);
     let (id, action) = (escaped(id), escaped(hand_over.action()));
     let (charset, target) = (hand_over.charset.label(), escaped(hand_over.target.as_str()));
     // Writing to a String does not fail.
@@ -144,7 +163,7 @@ fn form(hand_over: &HandOver, id: &str, hidden: &str, end: &str) -> String {
         "<form id=\"{id}\" method=\"post\" action=\"{action}\" enctype=\"application/x-www-form-urlencoded\" \
          accept-charset=\"{charset}\" target=\"{target}\"{hidden}>"
     );
-    for (name, value) in &inputs {
+    for (name, value) in query.iter().chain(hand_over.control_beside(&query)).chain(&hand_over.inputs) {
         html.push_str("<input type=\"hidden\" name=\"");
         escape(name, &mut html);
         html.push_str("\" value=\"");

@@ -204,6 +204,15 @@ impl fmt::Debug for Hook {
     }
 }
 
+/// As it is written in the configuration.
+impl fmt::Display for HookRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rule::Origin { path, .. } = &self.0 else { return f.write_str("SAPEVENT:POST") };
+        f.write_str(&self.origin().unwrap_or_default())?;
+        f.write_str(&String::from_utf8_lossy(path.as_deref().unwrap_or_default()))
+    }
+}
+
 impl HookRule {
     /// Reads a rule as it stands in the configuration.
     ///

@@ -144,10 +144,18 @@ pub struct Mapped {
 impl Mapped {
     /// The inputs of the form: header, then line after line, from index 1 without gaps.
     pub fn inputs(&self) -> Vec<(String, String)> {
-        let lines = self.lines.iter().enumerate().flat_map(|(index, line)| {
-            line.iter().filter_map(move |(name, value)| Some((name.input(index + 1, self.longtext)?, value.clone())))
-        });
-        self.header.iter().cloned().chain(lines).collect()
+        self.clone().into_inputs()
+    }
+
+    /// The same, without a copy of every value.
+    pub fn into_inputs(self) -> Vec<(String, String)> {
+        let (mut inputs, longtext) = (self.header, self.longtext);
+        inputs.reserve(self.lines.iter().map(Vec::len).sum());
+        for (index, line) in self.lines.into_iter().enumerate() {
+            let named = |(name, value): (FieldName, String)| Some((name.input(index + 1, longtext)?, value));
+            inputs.extend(line.into_iter().filter_map(named));
+        }
+        inputs
     }
 
     /// Whether the cart may leave.
@@ -210,6 +218,11 @@ impl Mapping {
             (Some(None) | None, "PRICE" | "PRICEUNIT") => "price".to_owned(),
             _ => String::new(),
         }
+    }
+
+    /// Inputs without an index.
+    pub(super) fn header(&self) -> &[(String, Source)] {
+        &self.header
     }
 
     /// The buyer's lengths.

@@ -8,12 +8,13 @@
 //! * [`fields`]: the NEW_ITEM fields, their lengths and formats.
 //! * [`mapping`]: a cart to NEW_ITEM fields, for one buyer: [`source`] says where a field's value comes from, [`change`] what is done to it,
 //!   [`number`] and [`text`] bring it into OCI's form, [`charset`] into the buyer's alphabet.
-//!   [`assortment`] is the guard at the gate: what was agreed on with the buyer.
+//!   [`assortment`] is the guard at the gate: what was agreed on with the buyer. [`agreed`] tells all of that to people.
 //! * [`form`]: the fields as an HTML form that an unknown parser will read right, in the [`target`] frame.
 //!   [`parse_back`] shows what a receiver reads, [`lint`] what is wrong with it.
 //!
 //! All of it is pure: nothing here awaits, nothing is remembered between calls.
 
+pub mod agreed;
 pub mod assortment;
 pub mod change;
 pub mod charset;
