@@ -133,11 +133,14 @@ class Behind:
         else:
             answer = client.ask("GET", f"{config.ENTRY}?{urlencode(call)}")
         self.assertEqual(answer.status, 303, answer.text)
-        self.assertIn(answer.location, ("/", "https://shop.example/"))
         cookies = answer.headers.get_all("Set-Cookie")
         ours = [line for line in cookies if config.COOKIE in line.partition("=")[0]]
         self.assertEqual(len(ours), 1, cookies)
         self.assertIn("; secure", ours[0].lower())
+        # Where the browser shows whether it keeps cookies; then to a clean page.
+        self.assertRegex(answer.location, "^(https://shop.example)?/_punchout/begin[?]ticket=")
+        onward = client.ask("GET", answer.location.removeprefix("https://shop.example"))
+        self.assertIn(onward.location, ("/", "https://shop.example/"), onward.text)
         self.assertIn("Logg ut", client.ask("GET", "/").text)
         return client
 
