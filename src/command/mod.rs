@@ -1,6 +1,7 @@
 //! One file per subcommand. A command prints for a person and ends with an exit status for a script.
 
 mod check;
+mod completions;
 mod demo;
 mod descriptors;
 mod doctor;
@@ -9,6 +10,7 @@ mod hash_password;
 mod health;
 mod init;
 mod lint;
+mod man;
 mod reload;
 mod replay;
 mod returns;
@@ -62,6 +64,10 @@ enum Verb {
     Units(units::Options),
     /// Turn a password, read from standard input, into what `password_hash` wants.
     HashPassword,
+    /// Print what a shell needs to complete our commands and options.
+    Completions(completions::Options),
+    /// Write the manual pages, one for each command, into a folder.
+    Man(man::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +98,8 @@ impl Command {
             Verb::Lint(options) => lint::lint(&options),
             Verb::Units(options) => units::units(&options),
             Verb::HashPassword => hash_password::hash_password(),
+            Verb::Completions(options) => completions::completions(&options),
+            Verb::Man(options) => man::man(&options),
         }
     }
 }

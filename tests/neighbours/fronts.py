@@ -77,7 +77,7 @@ class HAProxy(Front):
 
 
 class Apache(Front):
-    MODULES = "mpm_event authz_core socache_shmcb ssl http2 headers alias proxy proxy_http".split()
+    MODULES = "mpm_event authz_core setenvif socache_shmcb ssl http2 headers alias proxy proxy_http".split()
 
     def start(self):
         site = filled("apache/punchout-proxy.conf", {
