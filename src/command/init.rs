@@ -244,7 +244,7 @@ async fn look(options: &Options, setting: &Setting, errand: &Errand) -> Result<P
     for platform in &candidates {
         println!("{} looks like {}", options.shop, platform.preset);
         let mut visit = site.visit()?;
-        let draft = journey::known(Walk { visit: &mut visit, tell: &tell }, platform, errand).await;
+        let draft = Box::pin(journey::known(Walk { visit: &mut visit, tell: &tell }, platform, errand)).await;
         let proven = match draft {
             Ok(draft) => proof::prove(&site, draft, setting, errand, &folder).await,
             Err(reason) => Err(reason),
