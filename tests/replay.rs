@@ -215,6 +215,10 @@ fn every_fixture_page_that_is_recorded_replays_as_it_was_and_becomes_that_fixtur
         let name = page.file_name().unwrap().to_str().unwrap().to_owned();
         let Ok(html) = fs::read(page.join("cart.html")) else { continue };
         let mut rules: toml::Table = page_fixture::toml_in(page.join("rules.toml"));
+        if rules.contains_key("part") {
+            // A product's page or a search's: no cart.
+            continue;
+        }
         let preset = rules.remove("preset");
         rules.insert("page".to_owned(), "/cart".into());
         rules.insert("checkout".to_owned(), "a.checkout".into());
