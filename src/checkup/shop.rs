@@ -16,7 +16,7 @@ use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::exchange::Shop;
 use crate::finding::{Finding, Severity};
 use crate::problem::{Kind, Problem};
-use crate::protocol::oci::mapping::{Mapped, Surroundings, UnitFound, map};
+use crate::protocol::oci::mapping::Mapped;
 use crate::protocol::oci::{Charset, Parameters};
 use crate::punchout::{accounts, clear, drift, hand_over, read_cart, visit_as};
 use crate::shop::{Account, Browser, Jar, Visit, sign_in};
@@ -349,12 +349,8 @@ fn read_as(buyer: &Buyer, cart: &Cart, product: &str, page: &str) -> Check {
 
 /// What the buyer would get.
 fn mapped(buyer: &Buyer, cart: &Cart, report: &mut Report) {
-    let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
-    let (parameters, charset) = (Parameters::default(), Charset::choose(None, buyer.form.charset));
-    let surroundings = Surroundings { parameters: &parameters, units: &units, charset, control_fields: 0 };
-    let mapped = map(&buyer.mapping, cart, &surroundings);
-    let mut findings = mapped.findings.clone();
-    buyer.severities.apply(&mut findings);
+    let (charset, mut findings) = (Charset::choose(None, buyer.form.charset), Vec::new());
+    let mapped = hand_over::fill(buyer, &Parameters::default(), (charset, 0), cart, &mut findings);
     let errors = worded(&findings, Severity::Error);
     if !errors.is_empty() {
         let advice =

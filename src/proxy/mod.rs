@@ -63,9 +63,11 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         return carried::as_visitor(&head);
     }
     let route = route(x.plan(), &head, claim);
-    if route == Route::Visitor
-        && let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers)
-    {
+    if route != Route::Visitor {
+        // Boxed, for its size would otherwise be every visitor's to make room for and to move.
+        return Box::pin(serve_punchout(x, who, route, punchout, Request::from_parts(head, body))).await;
+    }
+    if let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers) {
         if let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await {
             x.course().set(Course { punchout: true, ..Course::default() });
             return Ok(answer);
@@ -73,13 +75,8 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         // What a session's page merely shows; the shop need not learn whose page it is.
         root.out_of_all(&mut head.headers);
     }
-    let request = Request::from_parts(head, body);
-    if route == Route::Visitor {
-        x.shop().lane.visitor();
-        return rewritten::serve_visitor(x, request).await;
-    }
-    // Boxed, for its size would otherwise be every visitor's to make room for and to move.
-    Box::pin(serve_punchout(x, who, route, punchout, request)).await
+    x.shop().lane.visitor();
+    rewritten::serve_visitor(x, Request::from_parts(head, body)).await
 }
 
 /// All that is no visitor's: a catalog call, a session's requests, pages of ours.

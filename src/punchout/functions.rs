@@ -273,7 +273,7 @@ fn one(buyer: &Buyer, call: &Entry, mut form: HandOver, mut offers: Cart) -> Res
     line.quantity = call.quantity.unwrap_or(Decimal::ONE);
     line.total = None;
     let mut findings = std::mem::take(&mut offers.findings);
-    let mapped = hand_over::fill(buyer, call, &form, &offers, &mut findings);
+    let mapped = hand_over::fill(buyer, &call.parameters, form.room(), &offers, &mut findings);
     if Finding::any_error(&findings) {
         return Err(refused(&findings));
     }
@@ -308,7 +308,7 @@ fn all(x: &Exchange, buyer: &Buyer, call: &Entry, blank: HandOver, mut offers: C
     let found = offers.lines.len();
     while !offers.lines.is_empty() {
         let mut findings = Vec::new();
-        let mapped = hand_over::fill(buyer, call, &blank, &offers, &mut findings);
+        let mapped = hand_over::fill(buyer, &call.parameters, blank.room(), &offers, &mut findings);
         findings.retain(|finding| finding.severity == Severity::Error);
         if findings.is_empty() {
             return Ok(HandOver { inputs: mapped.into_inputs(), ..blank });

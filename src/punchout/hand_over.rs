@@ -20,7 +20,7 @@ use crate::protocol::oci::entry::Entry;
 use crate::protocol::oci::form::{HandOver, control_fields, form_html, form_with_button};
 use crate::protocol::oci::hook::Hook;
 use crate::protocol::oci::mapping::{Mapped, Surroundings, UnitFound, map};
-use crate::protocol::oci::{self, Charset};
+use crate::protocol::oci::{self, Charset, Parameters};
 use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::rewrite::tap::Tap;
 use crate::session::{Session, Stage};
@@ -108,14 +108,16 @@ pub fn blank_for(buyer: &Buyer, entry: &Entry, hook: Option<&Hook>) -> HandOver 
 }
 
 /// Brings `cart` into the buyer's fields, and adds to `findings` what became of it, each as grave as it is to the buyer.
-pub fn fill(buyer: &Buyer, entry: &Entry, hand_over: &HandOver, cart: &Cart, findings: &mut Vec<Finding>) -> Mapped {
+/// The form has a charset, and so many inputs beside the cart's.
+pub fn fill(
+    buyer: &Buyer,
+    parameters: &Parameters,
+    (charset, control_fields): (Charset, usize),
+    cart: &Cart,
+    findings: &mut Vec<Finding>,
+) -> Mapped {
     let units = |word: Option<&str>| UnitFound::from(buyer.units.find(word.unwrap_or_default()));
-    let surroundings = Surroundings {
-        parameters: &entry.parameters,
-        units: &units,
-        charset: hand_over.charset,
-        control_fields: hand_over.control_count(),
-    };
+    let surroundings = Surroundings { parameters, units: &units, charset, control_fields };
     let mapped = map(&buyer.mapping, cart, &surroundings);
     findings.extend(mapped.findings.iter().cloned());
     buyer.severities.apply(findings);
@@ -143,7 +145,7 @@ pub fn work_out(buyer: &Buyer, call: &Call<'_>, cart: &Cart) -> WorkedOut {
         findings.push(Finding::on_cart(code::CART_EMPTY, Severity::Error, "the shop says that the cart is empty"));
     }
     let hand_over = blank_for(buyer, call.entry, call.hook);
-    let mapped = fill(buyer, call.entry, &hand_over, cart, &mut findings);
+    let mapped = fill(buyer, &call.entry.parameters, hand_over.room(), cart, &mut findings);
     WorkedOut { hand_over, mapped, findings }
 }
 

@@ -23,7 +23,7 @@ pub use empty_cart::{Emptying, EmptyingSource};
 pub use form::{FilledForm, Form, FormChoice, FormMissing, Press};
 pub use jar::Jar;
 pub use page::Page;
-pub use product::{Product, ProductSource};
+pub use product::Product;
 pub use sign_in::{SignIn, SignInSource, SignedIn, SuccessSource, sign_in};
 pub use step::{Format, Step, StepSource, Template, Values};
 pub use visit::{Browser, Visit, VisitLimits};

@@ -8,28 +8,9 @@
 //! fields = { quantity = "1" }
 //! ```
 
-use std::collections::BTreeMap;
-
 use super::step::{Format, Step, StepFailed, StepSource, check_address};
 use super::visit::Visit;
 use crate::problem::{Kind, Problem};
-
-/// The keys of `[canary]` that say which product, and how it gets into the cart.
-#[derive(Clone, Debug, Default)]
-pub struct ProductSource {
-    /// Path and query of its page.
-    pub product: String,
-    /// CSS selector of its form.
-    pub form: Option<String>,
-    /// Field name to text.
-    pub fields: BTreeMap<String, String>,
-    /// Name of the button that is pressed.
-    pub submit: Option<String>,
-    /// Where JSON is posted.
-    pub action: Option<String>,
-    /// `form` or `json`.
-    pub format: Format,
-}
 
 /// Checked.
 #[derive(Clone, Debug)]
@@ -39,12 +20,12 @@ pub struct Product {
 }
 
 impl Product {
-    /// Checks the keys.
+    /// Checks the keys of `[canary]`, of which `product` is the step's page.
     ///
     /// # Errors
     /// All that is wrong, each with its key (relative to `canary`) in front.
-    pub fn compile(source: &ProductSource) -> Result<Self, Vec<String>> {
-        let address = source.product.clone();
+    pub fn compile(source: &StepSource) -> Result<Self, Vec<String>> {
+        let address = source.page.clone();
         let opened = source.form.is_none() && source.action.is_none() && source.fields.is_empty();
         if opened {
             check_address(&address).map_err(|error| vec![format!("product: {error}")])?;
@@ -53,19 +34,11 @@ impl Product {
         if source.format == Format::Form && source.form.is_none() {
             return Err(vec!["form: which of the page's forms puts the product into the cart".to_owned()]);
         }
-        let step = StepSource {
-            page: address.clone(),
-            form: source.form.clone(),
-            fields: source.fields.clone(),
-            submit: source.submit.clone(),
-            action: source.action.clone(),
-            format: source.format,
-        };
         let named = |fault: String| match fault.strip_prefix("page:") {
             Some(rest) => format!("product:{rest}"),
             None => fault,
         };
-        let step = Step::compile(&step, &[]).map_err(|faults| faults.into_iter().map(named).collect::<Vec<_>>())?;
+        let step = Step::compile(source, &[]).map_err(|faults| faults.into_iter().map(named).collect::<Vec<_>>())?;
         Ok(Product { address, step: Some(step) })
     }
 

@@ -20,6 +20,26 @@ SIGN_IN = PAGE.format(
 )
 START = PAGE.format('<a href="/logout">Logg ut</a> <a href="/cart">Handlekurv</a>')
 
+# What proxy.toml says of it: keys of [shop], [shop.sign_in] and [shop.cart].
+RULES = {
+    "shop": {"start": "/"},
+    "sign_in": {
+        "page": "/login",
+        "fields": {"user": "{username}", "password": "{password}"},
+        "success": {"element": "a[href='/logout']"},
+    },
+    "cart": {
+        "page": "/cart",
+        "line": "#cart tr.line",
+        "name": ".name a",
+        "sku": ".sku",
+        "quantity": "input.quantity@value",
+        "price": ".price",
+        "checkout": "a.checkout",
+        "max_lines": 2000,
+    },
+}
+
 
 def line(number):
     """Padding first: the values stand at the end of some 5,000 bytes of markup and text."""

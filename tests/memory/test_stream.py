@@ -18,22 +18,6 @@ import big_shop  # noqa: E402
 
 MIB = 1024 * 1024
 HOOK = "http://procurement.localhost:1/hook"
-SHOP = {"start": "/"}
-SIGN_IN = {
-    "page": "/login",
-    "fields": {"user": "{username}", "password": "{password}"},
-    "success": {"element": "a[href='/logout']"},
-}
-CART = {
-    "page": "/cart",
-    "line": "#cart tr.line",
-    "name": ".name a",
-    "sku": ".sku",
-    "quantity": "input.quantity@value",
-    "price": ".price",
-    "checkout": "a.checkout",
-    "max_lines": 2000,
-}
 
 
 class Stream(unittest.TestCase):
@@ -45,9 +29,7 @@ class Stream(unittest.TestCase):
             self.shop.address,
             [HOOK.removesuffix("/hook")],
             account=(big_shop.USER, big_shop.PASSWORD),
-            shop=SHOP,
-            sign_in=SIGN_IN,
-            cart=CART,
+            **big_shop.RULES,
             deny={"paths": ["/checkout/**"]},
             form={"max_inputs": 20_000},
         )

@@ -29,22 +29,6 @@ import raw  # noqa: E402
 from processes import free_port  # noqa: E402
 
 LINES = front_shop.big_shop.LINES
-SHOP = {"start": "/"}
-SIGN_IN = {
-    "page": "/login",
-    "fields": {"user": "{username}", "password": "{password}"},
-    "success": {"element": "a[href='/logout']"},
-}
-CART = {
-    "page": "/cart",
-    "line": "#cart tr.line",
-    "name": ".name a",
-    "sku": ".sku",
-    "quantity": "input.quantity@value",
-    "price": ".price",
-    "checkout": "a.checkout",
-    "max_lines": 2000,
-}
 WRONG_CALLS = 3
 """So many a minute from one address, and it is asked to wait."""
 
@@ -104,7 +88,7 @@ class Behind:
         cls.proxy = config.Proxy(
             cls.shop.address, [f"http://127.0.0.1:{cls.hook.server_port}"],
             account=(front_shop.big_shop.USER, front_shop.big_shop.PASSWORD),
-            shop=SHOP, sign_in=SIGN_IN, cart=CART, deny={"paths": ["/checkout/**"]}, form={"max_inputs": 20_000},
+            **front_shop.big_shop.RULES, deny={"paths": ["/checkout/**"]}, form={"max_inputs": 20_000},
             buyer={"accounts": {"strategy": "shared", "username": front_shop.big_shop.USER,
                                 "password": front_shop.big_shop.PASSWORD}},
             top={"trusted_proxies": ["127.0.0.1"], "admin": f"127.0.0.1:{admin}", "entry": {"rate": WRONG_CALLS}})

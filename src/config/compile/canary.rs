@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Notes;
 use crate::config::file::File;
 use crate::config::plan::{Accounts, Buyers, Canary};
-use crate::shop::{Product, ProductSource};
+use crate::shop::{Product, StepSource};
 
 /// More often it would be a burden on the shop.
 const LEAST: Duration = Duration::from_secs(60);
@@ -58,8 +58,8 @@ fn buyer(file: &File, buyers: &Buyers, wanted: bool, notes: &mut Notes<'_>) -> O
 
 fn product(file: &File, notes: &mut Notes<'_>) -> Option<Product> {
     let canary = file.canary.clone();
-    let source = ProductSource {
-        product: canary.product?,
+    let source = StepSource {
+        page: canary.product?,
         form: canary.form,
         fields: canary.fields,
         submit: canary.submit,

@@ -51,6 +51,11 @@ impl HandOver {
         query.len() + self.control_beside(&query).count()
     }
 
+    /// What a cart's values have to fit into: the charset, beside so many inputs.
+    pub fn room(&self) -> (Charset, usize) {
+        (self.charset, self.control_count())
+    }
+
     /// Where the form is sent.
     pub fn action(&self) -> &str {
         match (&self.hook, self.hook_query) {
@@ -62,9 +67,7 @@ impl HandOver {
 
     /// Every input: the hook's query where it is split, the control fields that it does not hold, the cart.
     pub fn hidden(&self) -> Vec<(String, String)> {
-        let query = self.query();
-        let rest = self.control_beside(&query).chain(&self.inputs).cloned().collect::<Vec<_>>();
-        [query, rest].concat()
+        self.clone().into_hidden()
     }
 
     /// The same, when the form has been written: a large cart has a thousand inputs.
