@@ -295,8 +295,8 @@ fn no_cart(problem: &Problem) -> Check {
 /// The cart with something in it: whether lines were found.
 async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str, report: &mut Report) -> bool {
     let plan = &shop.plan.shop;
-    let cart = match read_cart::read(&plan.cart, &plan.cart_address, &plan.cart_pages, visit).await {
-        Ok(cart) => cart,
+    let cart = match read_cart::read_whole(&shop.plan, visit).await {
+        Ok(whole) => whole.cart,
         Err(problem) => {
             report.push(no_cart(&problem));
             report.unreached(&OF_BUYER[3..]);

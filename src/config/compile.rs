@@ -24,6 +24,7 @@ mod accounts;
 mod admin;
 mod buyer;
 mod canary;
+mod details;
 mod habits;
 mod listen;
 mod offers;

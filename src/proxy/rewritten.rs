@@ -12,7 +12,7 @@ use super::body::Body;
 use super::forward;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
-use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
+use crate::rewrite::body::{DEFAULT_MEMORY, Failure, Meanwhile, OnFailure, RewritingBody};
 use crate::rewrite::charset;
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion, Unrewritable};
 use crate::rewrite::own_name::OwnName;
@@ -36,6 +36,8 @@ pub struct OpenPage {
     pub head: response::Parts,
     /// Who keeps it as it streams past.
     pub tap: Option<Rc<Tap>>,
+    /// What goes on as it streams past.
+    pub meanwhile: Option<Meanwhile>,
     body: upstream::Body,
     coding: Coding,
     /// It answers a HEAD.
@@ -53,9 +55,14 @@ pub fn open(method: &Method, answer: Response<upstream::Body>) -> Result<Opened,
     }
     let (head, body) = forward::head_toward_client(answer)?;
     Ok(match Coding::of(&head.headers) {
-        Ok(coding) => {
-            Opened::Page(OpenPage { head, tap: None, body, coding, headless: rewritable == Rewritable::Head })
-        }
+        Ok(coding) => Opened::Page(OpenPage {
+            head,
+            tap: None,
+            meanwhile: None,
+            body,
+            coding,
+            headless: rewritable == Rewritable::Head,
+        }),
         Err(unknown) => Opened::Unknown(Response::from_parts(head, Body::Shop(body)), unknown),
     })
 }
@@ -77,6 +84,7 @@ impl OpenPage {
         let plain = coding::decode(self.body, self.coding, Expansion::default());
         let plain = Tapped::new(plain, self.tap);
         let rewritten = RewritingBody::new(plain, settings, declared, DEFAULT_MEMORY, on_failure);
+        let rewritten = rewritten.with(self.meanwhile);
         Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(rewritten, coding))))
     }
 }

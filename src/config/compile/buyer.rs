@@ -220,9 +220,11 @@ pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Not
     let mapping = compiled.ok()?;
     for extra in mapping.extras() {
         let in_table = |table: &TableFile| table.columns.is_empty() || table.columns.contains_key(extra);
-        if !file.shop.cart.extra.contains_key(extra) && !file.shop.table.iter().any(in_table) {
-            let message =
-                format!("reads `{extra}`, which is no value of a line and neither in [shop.cart.extra] nor in a table");
+        let in_details = file.shop.details.iter().flat_map(|details| &details.take).any(|name| name == extra);
+        if !file.shop.cart.extra.contains_key(extra) && !in_details && !file.shop.table.iter().any(in_table) {
+            let message = format!(
+                "reads `{extra}`, which is no value of a line and not in [shop.cart.extra], in [shop.details] or in a table"
+            );
             let told =
                 buyer.bundles.as_ref().is_some_and(|bundles| [bundles.line.as_str(), &bundles.parent].contains(&extra));
             notes.fault(format!("{key}.{}", if told { "bundles" } else { "fields" }), message);

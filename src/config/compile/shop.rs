@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::{Notes, accounts, offers, policy, size, tables, time};
+use super::{Notes, accounts, details, offers, policy, size, tables, time};
+use crate::cart::articles::Lookup;
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
@@ -32,6 +33,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     if source.search.as_ref().is_some_and(|file| file.details == Some(true)) && source.product.is_none() {
         notes.fault("shop.search.details", "needs [shop.product]: where the values stand on a product's own page");
     }
+    let details = details::details(source, &product, notes);
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let is_hydrated = source.hydrated.unwrap_or(false);
@@ -59,7 +61,8 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
-        cart: Arc::new(cart?.with_tables(tables.clone())),
+        cart: Arc::new(with_lookup(cart?.with_tables(tables.clone()), details.as_ref().map(|(lookup, _)| lookup))),
+        details: details.map(|(_, details)| details),
         product: product?,
         search: search?,
         emptying: emptying?,
@@ -69,6 +72,13 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
+}
+
+fn with_lookup(rules: Rules, lookup: Option<&Lookup>) -> Rules {
+    match lookup {
+        Some(lookup) => rules.with_lookup(lookup.clone()),
+        None => rules,
+    }
 }
 
 /// Selectors of what buyers are not to see, each of which compiles.
