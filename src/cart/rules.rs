@@ -311,6 +311,11 @@ impl Rules {
         Rules { lookup: Some(lookup), ..self }
     }
 
+    /// Where is looked up what the pages do not say.
+    pub fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
+    }
+
     /// What is allowed and yet looks like a mistake.
     pub fn warnings(&self) -> &[RuleError] {
         &self.warnings

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::cart::rules::{CartSource, Chain, ChargeSource, LongValue, Prices, RulesSource, ScriptSource, Value};
@@ -21,7 +22,7 @@ use crate::protocol::oci::source::FieldSource;
 use crate::shop::{EmptyingSource, Format, SignInSource};
 
 /// The whole file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// Addresses to listen on: one or several `host:port`.
@@ -81,7 +82,7 @@ pub struct File {
 }
 
 /// One of `[[tls]]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsFile {
     /// PEM: the certificate, then those between it and the authority.
@@ -91,7 +92,7 @@ pub struct TlsFile {
 }
 
 /// `[shop]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShopFile {
     /// Where the shop really listens.
@@ -134,7 +135,7 @@ pub struct ShopFile {
 }
 
 /// Where the buyer's system shows the shop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Embed {
     /// In a window of its own.
@@ -145,7 +146,7 @@ pub enum Embed {
 }
 
 /// Whether a session goes on where the browser keeps no cookies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cookies {
     /// By cookies where they are kept, else by addresses.
@@ -158,7 +159,7 @@ pub enum Cookies {
 }
 
 /// How the browser is sent on after entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Onward {
     /// 303 See Other.
@@ -169,7 +170,7 @@ pub enum Onward {
 }
 
 /// `[shop.cart]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CartFile {
     /// Address of the cart page; further spellings may follow.
@@ -278,7 +279,7 @@ impl From<&CartFile> for RulesSource {
 }
 
 /// `[[shop.table]]`: a CSV file whose first line names the columns.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TableFile {
     /// The file.
@@ -298,7 +299,7 @@ pub struct TableFile {
 }
 
 /// `[shop.details]`: what lines of the cart lack is read from their product pages, by `[shop.product]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DetailsFile {
     /// Which values: `sku`, `unit`, and names of `[shop.product.extra]`.
@@ -314,7 +315,7 @@ pub struct DetailsFile {
 }
 
 /// `[shop.product]` and `[shop.search]`: pages that offer something, read like a cart.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OfferFile {
     /// Its address, with `{product}` or `{search}` in it.
@@ -395,7 +396,7 @@ impl From<&OfferFile> for RulesSource {
 }
 
 /// How a cart returns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReturnWay {
     /// The cart page itself holds the fields; one click posts them.
@@ -406,7 +407,7 @@ pub enum ReturnWay {
 }
 
 /// `[shop.hide]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HideFile {
     /// Selectors of what is left out of pages.
@@ -416,7 +417,7 @@ pub struct HideFile {
 }
 
 /// `[shop.deny]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DenyFile {
     /// Addresses, any method.
@@ -426,7 +427,7 @@ pub struct DenyFile {
 }
 
 /// One of `shop.deny.forms`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DenyFormFile {
     /// `POST` by default.
@@ -440,7 +441,7 @@ pub struct DenyFormFile {
 }
 
 /// `[entry]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EntryFile {
     /// Addresses that take catalog calls by POST, beside our own `<prefix>/enter`.
@@ -454,7 +455,7 @@ pub struct EntryFile {
 }
 
 /// `[session]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionFile {
     /// Ends after so long without a request.
@@ -480,7 +481,7 @@ pub struct SessionFile {
 }
 
 /// `[limits]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsFile {
     /// Open client connections, all workers together.
@@ -528,7 +529,7 @@ pub struct LimitsFile {
 }
 
 /// `[log]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogFile {
     /// `text` or `json`.
@@ -542,7 +543,7 @@ pub struct LogFile {
 }
 
 /// `[drift]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DriftFile {
     /// Misses in a row.
@@ -552,7 +553,7 @@ pub struct DriftFile {
 }
 
 /// `[canary]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CanaryFile {
     /// How often the running proxy makes one; never by default.
@@ -574,7 +575,7 @@ pub struct CanaryFile {
 }
 
 /// `[audit]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditFile {
     /// Where to; nowhere by default.
@@ -584,7 +585,7 @@ pub struct AuditFile {
 }
 
 /// `[record]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordFile {
     /// Where to; nowhere by default.
@@ -608,7 +609,7 @@ pub struct RecordFile {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum LogFormat {
@@ -618,7 +619,7 @@ pub enum LogFormat {
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum LogLevel {
@@ -630,7 +631,7 @@ pub enum LogLevel {
 }
 
 /// `[[buyer]]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BuyerFile {
     /// Unique; in logs.
@@ -700,7 +701,7 @@ pub struct BuyerFile {
 }
 
 /// `[buyer.assortment]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AssortmentFile {
     /// The shop's item numbers.
@@ -714,7 +715,8 @@ pub struct AssortmentFile {
 }
 
 /// `buyer.accounts`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(untagged)]
 #[allow(missing_docs)]
 pub enum AccountsFile {
     #[default]
@@ -724,7 +726,7 @@ pub enum AccountsFile {
 }
 
 /// `buyer.accounts` as a table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyFile {
     /// How a session gets its account.
@@ -743,7 +745,7 @@ pub struct StrategyFile {
 }
 
 /// How a session gets its account at the shop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// One of several, for itself alone.
@@ -786,7 +788,7 @@ impl<'de> serde::de::Visitor<'de> for ListOrTable {
 }
 
 /// One of `buyer.accounts`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountFile {
     /// At the shop.
@@ -800,7 +802,7 @@ pub struct AccountFile {
 }
 
 /// `[buyer.form]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FormFile {
     /// `utf-8` or `iso-8859-1`, where the call does not say.
@@ -826,7 +828,7 @@ pub struct FormFile {
 }
 
 /// One text, or a list of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text, or a list of texts")]
 #[allow(missing_docs)]
 pub enum OneOrMany {
@@ -849,8 +851,11 @@ impl OneOrMany {
 }
 
 /// A span of time: `"30s"`, `"5m"`, `"8h"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+pub struct Time(#[schemars(with = "String", regex(pattern = TIME))] pub Duration);
+
+/// What every time looks like; of its units only that they are words.
+const TIME: &str = r"^\s*([0-9][0-9\s]*(\.[0-9\s]+)?\s*[A-Za-zµ]+\s*)+$";
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -862,8 +867,11 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 /// A number of bytes: `"64KiB"`, `"2MiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+pub struct Size(#[schemars(with = "String", regex(pattern = SIZE))] pub u64);
+
+/// What every size looks like.
+const SIZE: &str = r"^\+?[0-9.]+\s*([KkMmGgTtPpEe][Ii]?[Bb]?|[Bb])?$";
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
