@@ -346,7 +346,7 @@ fn denied_form(form: &DenyFormFile, key: &str, notes: &mut Notes<'_>) -> Option<
         return None;
     };
     let location = notes.take(&format!("{key}.path"), Location::parse(path?))?;
-    Some(Denial { method: Some(method), location, field: Some((field?.to_owned(), form.value.clone())) })
+    Some(Denial { method: Some(method), location, field: Some((field?.to_owned(), form.value.as_deref().map(Wanted::parse))) })
 }
 
 /// A secret from a file, the environment, or the configuration itself, which is warned of. `None` where none is named or
