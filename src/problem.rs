@@ -42,6 +42,8 @@ pub enum Kind {
     HookRefused,
     /// An OCI FUNCTION that is not configured.
     FunctionUnsupported,
+    /// An OCI FUNCTION whose answer nobody has published.
+    FunctionUndefined,
     /// A function for the buyer's server, asked for from an address that is not the server's.
     FunctionAddress,
     /// A function could not be answered now; to answer it with nothing would say that there is nothing.
@@ -88,7 +90,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 30] = {
+    pub const ALL: [Kind; 31] = {
         use Kind::*;
         [
             BadRequest,
@@ -100,6 +102,7 @@ impl Kind {
             EntryRefused,
             HookRefused,
             FunctionUnsupported,
+            FunctionUndefined,
             FunctionAddress,
             FunctionFailed,
             EntryTooMany,
@@ -136,6 +139,7 @@ impl Kind {
             Kind::EntryRefused => ("PO-ENTRY-REFUSED", Client, StatusCode::FORBIDDEN),
             Kind::HookRefused => ("PO-HOOK-REFUSED", Client, StatusCode::FORBIDDEN),
             Kind::FunctionUnsupported => ("PO-FUNCTION-UNSUPPORTED", Client, StatusCode::NOT_IMPLEMENTED),
+            Kind::FunctionUndefined => ("PO-FUNCTION-UNDEFINED", Client, StatusCode::NOT_IMPLEMENTED),
             Kind::FunctionAddress => ("PO-FUNCTION-ADDRESS", Client, StatusCode::FORBIDDEN),
             Kind::FunctionFailed => ("PO-FUNCTION-FAILED", Shop, StatusCode::SERVICE_UNAVAILABLE),
             Kind::EntryTooMany => ("PO-ENTRY-TOO-MANY", Client, StatusCode::TOO_MANY_REQUESTS),

@@ -400,7 +400,22 @@ fn what_is_not_configured_is_said_so() {
         let call = [("FUNCTION", function), ("PRODUCTID", "A-1"), ("SEARCHSTRING", "x"), ("HOOK_URL", HOOK)];
         let answer = world.call(&call);
         assert_eq!(answer.head.status(), 501, "{function}: {}", text(&answer));
-        assert!(text(&answer).contains("PO-FUNCTION-UNSUPPORTED"), "{function}");
+        let undefined = ["DOWNLOADJSON", "QUANTITYCHECK"].contains(&function);
+        let code = if undefined { "PO-FUNCTION-UNDEFINED" } else { "PO-FUNCTION-UNSUPPORTED" };
+        assert!(text(&answer).contains(code) && !text(&answer).contains("NEW_ITEM"), "{function}");
+        // Who set up the buyer's system reads what to set it to instead.
+        assert_eq!(text(&answer).contains("VALIDATE") && text(&answer).contains("BACKGROUND_SEARCH"), undefined);
+    }
+}
+
+#[test]
+fn a_call_of_version_five_shops_as_any_other() {
+    let world = World::start();
+    for version in [("OCI_VERSION", "5.0"), ("OCIVERSION", "5.0")] {
+        let (address, _) = world.begins(&[version, ("HOOK_URL", HOOK)]);
+        assert_eq!(address, "/");
+        let answer = world.call(&[version, ("FUNCTION", "VALIDATE"), ("PRODUCTID", "A-1")]);
+        assert_eq!(value(&answer, "NEW_ITEM-VENDORMAT[1]").as_deref(), Some("A-1"), "{}", text(&answer));
     }
 }
 

@@ -303,6 +303,11 @@ impl Rules {
         Rules { tables, ..self }
     }
 
+    /// Where is looked up what the pages do not say.
+    pub fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
+    }
+
     /// What is allowed and yet looks like a mistake.
     pub fn warnings(&self) -> &[RuleError] {
         &self.warnings

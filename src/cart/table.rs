@@ -99,6 +99,11 @@ impl Table {
         })
     }
 
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The values that it gives, by their names.
     pub fn gives(&self) -> impl Iterator<Item = &str> {
         self.gives.iter().map(String::as_str)

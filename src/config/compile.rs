@@ -24,6 +24,7 @@ mod accounts;
 mod admin;
 mod buyer;
 mod canary;
+mod extras;
 mod habits;
 mod listen;
 mod offers;
@@ -88,6 +89,9 @@ pub(super) fn plan(
     let shop = shop::shop(file, public.as_ref(), &mut notes);
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
+    if let Some(shop) = &shop {
+        extras::extras(file, shop, &buyers, &mut notes);
+    }
     let session = session(file, &mut notes);
     let log = Log {
         format: file.log.format.unwrap_or_default(),

@@ -38,7 +38,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// what the password allows; it never stands in for it.
 ///
 /// # Errors
-/// [`Kind::FunctionAddress`], and [`Kind::FunctionUnsupported`] for what is not configured.
+/// [`Kind::FunctionAddress`], and that of [`refusal`] for what is not offered.
 pub fn may_ask(x: &Exchange, buyer: &Buyer, function: &Function, address: IpAddr) -> Result<(), Problem> {
     if function.is_servers() && !buyer.calls_functions_from(address) {
         let (function, buyer) = (function.as_str(), &buyer.name);
@@ -46,9 +46,17 @@ pub fn may_ask(x: &Exchange, buyer: &Buyer, function: &Function, address: IpAddr
             format!("FUNCTION={function} of buyer `{buyer}` from {address}, which its `functions_from` does not name");
         return Err(Problem::new(Kind::FunctionAddress, detail));
     }
-    lacks(&x.plan().shop, function).map_or(Ok(()), |lacks| {
-        Err(Problem::new(Kind::FunctionUnsupported, format!("FUNCTION={} {lacks}", function.as_str())))
-    })
+    lacks(&x.plan().shop, function)
+        .map_or(Ok(()), |lacks| Err(Problem::new(refusal(function), format!("FUNCTION={} {lacks}", function.as_str()))))
+}
+
+/// What a function is refused with that is not offered. Those of OCI 5.0 have answers that are published nowhere; one of
+/// our own making would be taken for the catalogue, or for nothing in stock.
+fn refusal(function: &Function) -> Kind {
+    match function {
+        Function::DownloadJson | Function::QuantityCheck => Kind::FunctionUndefined,
+        _ => Kind::FunctionUnsupported,
+    }
 }
 
 /// What keeps a function from being offered; `None` for one that is.
@@ -60,7 +68,15 @@ pub fn lacks(shop: &Shop, function: &Function) -> Option<&'static str> {
         Function::Detail | Function::Validate => Some("needs [shop.product] or [shop.search] in proxy.toml"),
         Function::Sourcing | Function::BackgroundSearch if search => None,
         Function::Sourcing | Function::BackgroundSearch => Some("needs [shop.search] in proxy.toml"),
-        Function::DownloadJson | Function::QuantityCheck | Function::Other(_) => Some("is not offered"),
+        Function::DownloadJson => Some(
+            "is not offered: how the catalogue must look in its answer is published nowhere. BACKGROUND_SEARCH finds \
+             products by a word: let the buyer's system use it, with [shop.search] in proxy.toml",
+        ),
+        Function::QuantityCheck => Some(
+            "is not offered: how its answer must look is published nowhere. VALIDATE tells whether a product is there and \
+             its price: let the buyer's system use it, with [shop.product] in proxy.toml",
+        ),
+        Function::Other(_) => Some("is no function of OCI that is known"),
     }
 }
 

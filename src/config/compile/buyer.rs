@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Notes, accounts, networks, no_twins, secret};
 use crate::cart::unit::Units;
 use crate::config::credentials::{Password, Passwords};
-use crate::config::file::{BuyerFile, Embed, File, TableFile};
+use crate::config::file::{BuyerFile, Embed, File};
 use crate::config::plan::{Buyer, Buyers, Cancel, FormStyle};
 use crate::finding::Severities;
 use crate::protocol::oci::assortment::{self, Assortment};
@@ -217,18 +217,7 @@ pub(super) fn mapping(buyer: &BuyerFile, key: &str, file: &File, notes: &mut Not
         let inner = error.key.replacen("limits", "lengths", 1).replacen("price_units", "form.price_units", 1);
         notes.fault(format!("{key}.{inner}"), error.reason);
     });
-    let mapping = compiled.ok()?;
-    for extra in mapping.extras() {
-        let in_table = |table: &TableFile| table.columns.is_empty() || table.columns.contains_key(extra);
-        if !file.shop.cart.extra.contains_key(extra) && !file.shop.table.iter().any(in_table) {
-            let message =
-                format!("reads `{extra}`, which is no value of a line and neither in [shop.cart.extra] nor in a table");
-            let told =
-                buyer.bundles.as_ref().is_some_and(|bundles| [bundles.line.as_str(), &bundles.parent].contains(&extra));
-            notes.fault(format!("{key}.{}", if told { "bundles" } else { "fields" }), message);
-        }
-    }
-    Some(mapping)
+    compiled.ok()
 }
 
 fn assortment(buyer: &BuyerFile, key: &str, notes: &mut Notes<'_>) -> Option<Assortment> {
