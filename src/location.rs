@@ -181,7 +181,8 @@ fn without_tags_and_escapes(text: &str) -> String {
     while let Some(at) = rest.find(['<', '%']) {
         left.push_str(&rest[..at]);
         let from = &rest[at..];
-        let is_escape = from.starts_with('%') && from.as_bytes().get(1..3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let is_escape =
+            from.starts_with('%') && from.as_bytes().get(1..3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
         let skipped = match from.find('>') {
             Some(end) if from.starts_with('<') => end + 1,
             _ if is_escape => 3,
@@ -370,7 +371,15 @@ mod tests {
         assert!(hits("?route=checkout/**", "/index.php?%20route=checkout/checkout"));
         assert!(hits("?route=checkout/**", "/index.php?a=1;route=checkout/checkout"));
         assert!(hits("?route=checkout/**", "/index.php?ROUTE=Checkout/Checkout"));
-        for value in ["check-out/confirm", " checkout/confirm", "!checkout/confirm", "checkout%2Fconfirm", "che%00ckout/confirm", "ch<b>eckout/confirm", "ch%2565ckout/confirm"] {
+        for value in [
+            "check-out/confirm",
+            " checkout/confirm",
+            "!checkout/confirm",
+            "checkout%2Fconfirm",
+            "che%00ckout/confirm",
+            "ch<b>eckout/confirm",
+            "che%2565ckout/confirm",
+        ] {
             assert!(hits("?route=checkout/**", &format!("/index.php?route={value}")), "{value}");
         }
         for name in ["route%00", "route%00x", "%20route", "%09route", "route[]", "route[x]"] {

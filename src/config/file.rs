@@ -110,7 +110,8 @@ pub struct ShopFile {
     pub start: Option<String>,
     /// How to reach the start page after entry: `redirect` (303) or `page` (for shops with `SameSite=Strict` cookies).
     pub onward: Option<Onward>,
-    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
+    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones and the session cookies of known
+    /// platforms (`PHPSESSID`, `JSESSIONID`, `OCSESSID` ...); `*` stands for anything.
     pub seal_cookies: Vec<String>,
     /// Cookies of an earlier stay that a session does not take away; `*` stands for anything.
     pub keep_cookies: Option<Vec<String>>,

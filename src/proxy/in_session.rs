@@ -10,21 +10,20 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use lol_html::{Selector, Settings};
 
 use super::body::Body;
 use super::carried;
+use super::form;
 use super::forward;
 use super::report_only;
-use super::rewritten::{self, OpenPage, Opened};
+use super::rewritten::{self, Leaving, OpenPage, Opened};
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
 use crate::exchange::{Course, Exchange, Shop};
@@ -39,16 +38,13 @@ use crate::punchout::record::Recorder;
 use crate::punchout::{self, bar, hygiene};
 use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
-use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
+use crate::rewrite::coding::ASKED_OF_SHOP;
 use crate::rewrite::controls::{Leave, Seen, Way};
 use crate::rewrite::csp::Opening;
 use crate::rewrite::page::{IsReady, Page};
 use crate::rewrite::response_headers;
 use crate::session::{Session, cookie};
 use crate::upstream::{self, RequestBody};
-
-/// A form larger than this is not looked into: where the answer depends on its fields, it is refused.
-const FORM_SIZE: usize = 64 << 10;
 
 /// What is known of a request before it goes to the shop.
 struct Asked {
@@ -59,8 +55,8 @@ struct Asked {
     cart: bool,
     /// It is made by a script, for a piece of a page: nothing can be added at that piece's end.
     piece: bool,
-    /// What the buyer's browser decodes.
-    coding: Coding,
+    /// How a page leaves for the buyer's browser.
+    leaving: Leaving,
     /// What takes an earlier stay's cookies out of the browser; on a session's first page alone.
     expiring: Vec<HeaderValue>,
 }
@@ -134,7 +130,7 @@ pub async fn serve(
         path: request.uri().path().to_owned(),
         cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
         piece: is_piece(request.headers()),
-        coding: rewritten::wanted_coding(x, request.headers()),
+        leaving: rewritten::leaving(x, request.headers(), true),
     };
     let (head, body) = request.into_parts();
     let carrier = carried::carrier(x, &head);
@@ -159,7 +155,7 @@ pub async fn serve(
         pages.take_in(answer.headers(), &asked.path);
     }
     keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
-    bring_back(x, session, buyer, &asked, carrier, answer, along)
+    bring_back(x, session, buyer, &asked, carrier, answer, along).await
 }
 
 /// The shop's cookies leave sealed, or not at all.
@@ -196,7 +192,7 @@ async fn admit(
     if let Verdict::Deny(number) = verdict {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
-    for_session(x, &mut head, session).await;
+    for_session(x, &mut head, session, asked.cart).await;
     if !asked.expiring.is_empty() {
         hygiene::take_out(x, session, &mut head.headers);
     }
@@ -209,37 +205,17 @@ async fn admit(
             forward::toward_shop(x, request).map(Admitted::Ordinary)
         };
     }
-    let form = read_form(&head, body).await?;
-    let fields: Vec<_> = form_urlencoded::parse(&form).collect();
-    let fields = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-    if let Verdict::Deny(number) = policy.judge_form(&asked.method, target, fields) {
+    let form = form::read(&head, body).await?;
+    if let Verdict::Deny(number) = form.judge(policy, &asked.method, target)? {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
+    let form = form.into_bytes();
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
     Ok(Admitted::Ordinary(forward::toward_shop_with(x, head, RequestBody::bytes(form))))
 }
 
-/// The whole of a form whose fields decide.
-async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Problem> {
-    let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let empty = http_body::Body::is_end_stream(&body);
-    // A form in a coding that is not looked into could hold the very field that is denied.
-    if !empty && !essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-        return Err(Problem::new(Kind::Denied, "a form here is only taken as application/x-www-form-urlencoded"));
-    }
-    match Limited::new(body, FORM_SIZE).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
-            Kind::BodyTooLarge,
-            format!("a form of more than {FORM_SIZE} bytes, where its fields decide"),
-        )),
-        Err(error) => Err(Problem::new(Kind::BadRequest, format!("the form broke off: {error}"))),
-    }
-}
-
 /// What a session's requests never carry, and what they always do.
-async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
+async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session, cart: bool) {
     if session.is_in_addresses() {
         carried::toward_shop(x, session, head).await;
     } else {
@@ -254,9 +230,14 @@ async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session)
     }
     if rewritten::may_be_page(headers) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
-        // A 304 would show what was kept before the session began, a 206 is a piece that cannot be rewritten.
-        for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
-            headers.remove(name);
+        // A piece cannot be rewritten.
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+        // What was kept before the session began would be shown for a 304.
+        if cart || rewritten::may_be_browser(headers) {
+            for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+                headers.remove(name);
+            }
         }
     }
 }
@@ -283,7 +264,7 @@ fn deny(x: &Exchange, session: &Session, asked: &Asked, denial: usize) -> Respon
 }
 
 /// The shop's answer as the buyer gets it.
-fn bring_back(
+async fn bring_back(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
@@ -296,7 +277,7 @@ fn bring_back(
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
         Opened::Page(page) if session.report_only => {
-            return Ok(report(x, session, buyer, asked, carrier, page, along));
+            return Ok(report(x, session, buyer, asked, carrier, page, along).await);
         }
         Opened::Unknown(answer, error) if session.report_only => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
@@ -322,8 +303,13 @@ fn bring_back(
     let may_wait = !response_headers::is_xml(&page.head.headers);
     let cart_page = Read { cart_page, may_wait, following };
     let (changes, on_failure) = changes(x, session, buyer, asked, opening, cart_page);
+    // On a cart page nothing is left to how a browser reads bytes that we have only looked at.
+    let may_be_same = !asked.cart && changes.end_of_body.is_none();
     let settings = addresses(x, carrier, changes.settings());
-    Ok(page.close(settings, on_failure, asked.coding, true))
+    Ok(match may_be_same {
+        true => page.close_or_pass(settings, on_failure, asked.leaving).await,
+        false => page.close(settings, on_failure, asked.leaving),
+    })
 }
 
 /// The page's addresses as the session's browser must have them.
@@ -340,7 +326,7 @@ fn addresses(
 }
 
 /// A page of a session that only reports: as the shop wrote it, but for its addresses.
-fn report(
+async fn report(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
@@ -351,11 +337,11 @@ fn report(
 ) -> Response<Body> {
     if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
         let (settings, on_failure) = report_only::look(x, session, buyer, &mut page, along);
-        return page.close(addresses(x, carrier, settings), on_failure, asked.coding, true);
+        return page.close(addresses(x, carrier, settings), on_failure, asked.leaving);
     }
     let nothing = |_: &Failure| String::new();
     let settings = addresses(x, carrier, Settings::new());
-    page.close(settings, OnFailure::PassThrough(Box::new(nothing)), asked.coding, true)
+    page.close_or_pass(settings, OnFailure::PassThrough(Box::new(nothing)), asked.leaving).await
 }
 
 /// Takes cookies out of the browser, but not those that the shop sets in this very answer.

@@ -3,6 +3,7 @@
 pub mod route;
 pub mod in_session;
 mod carried;
+mod form;
 pub mod forward;
 pub mod rewritten;
 mod report_only;

@@ -170,6 +170,11 @@ impl Visit {
         }
     }
 
+    /// The same browser beside this one, with other cookies.
+    pub fn with_jar(&self, jar: Jar) -> Visit {
+        Visit { jar, ..self.beside(self.limits.deadline) }
+    }
+
     /// The browser that it is for.
     pub fn browser(&self) -> &Browser {
         &self.browser

@@ -18,6 +18,25 @@ use crate::shop::{Emptying, SignIn};
 /// Answers to a cookie banner, and what stands in front of a shop keeps there.
 const KEPT: [&str; 6] = ["*consent*", "*Consent*", "__cf*", "cf_*", "AWSALB*", "incap_ses_*"];
 
+/// By these, platforms know who is signed in. Not all of them keep scripts from reading them (PHP's default does not).
+const SIGN_IN: [&str; 15] = [
+    "PHPSESSID",
+    "JSESSIONID",
+    "ASP.NET_SessionId",
+    "ASPSESSIONID*",
+    ".ASPXAUTH",
+    ".AspNetCore.*",
+    "sessionid",
+    "connect.sid",
+    "laravel_session",
+    "OCSESSID",
+    "zenid",
+    "osCsid",
+    "PrestaShop-*",
+    "frontend",
+    "wordpress_*logged_in_*",
+];
+
 /// Every part is looked at, also where another is at fault.
 pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Option<Shop> {
     let source = &file.shop;
@@ -54,7 +73,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         names,
         start: start?,
         onward: source.onward.unwrap_or_default(),
-        seal_cookies: source.seal_cookies.clone(),
+        seal_cookies: SIGN_IN.iter().map(|name| (*name).to_owned()).chain(source.seal_cookies.clone()).collect(),
         keep_cookies: source.keep_cookies.clone().unwrap_or_else(|| KEPT.map(str::to_owned).to_vec()),
         hide,
         hydrated,
