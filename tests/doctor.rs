@@ -118,7 +118,7 @@ fn table() -> Vec<Row> {
         (
             "signed in for good",
             Planted { shop: |head, _| replace(head, "; HttpOnly", ""), ..planted() },
-            ("sealing", "fault", "NVINNLOGGING alone a browser stays signed in"),
+            ("sealing", "fault", "NVSESJON alone a browser stays signed in"),
         ),
         (
             "unit missing",
