@@ -292,14 +292,14 @@ fn a_cart_that_our_return_page_reads_is_recorded_too_be_it_a_page_or_json() {
         wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}"))?;
         Ok(true)
     });
-    let own = json(configuration(shop.address));
-    let punchout = Punchout::configured(|_| own.clone() + &recording(&folder, ""), |_| {});
+    let configured = json(configuration(shop.address));
+    let punchout = Punchout::configured(|_| configured.clone() + &recording(&folder, ""), |_| {});
     let cookies = punchout.enter(&[], "");
     let page = punchout.ask("GET", &own("return", &cookies), &cookies);
     assert!(text(&page).contains("NEW_ITEM-PRICE[1]"), "{}", text(&page));
     let record = folder.record_number(1);
     assert!(!fs::read_to_string(record.join("cart.json")).unwrap().contains("s3cr3t"));
-    let config = folder.config("json.toml", &own);
+    let config = folder.config("json.toml", &configured);
     let fixture = folder.0.join("fixture");
     let (status, told, error) = replay(&record, &config, &["--fixture", fixture.to_str().unwrap()]);
     assert_eq!(status, 0, "{told}{error}");
