@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use common::punchout::{HOOK, PASSWORD, configuration, cookie_field, encoded, text};
+use common::punchout::{HOOK, PASSWORD, configuration, cookie_field, encoded, own, text};
 use common::{Answer, Head, Keep, Proxy, Shop, Wire, eventually};
 use punchout_proxy::{config, server};
 
@@ -258,11 +258,11 @@ fn a_page_that_cannot_be_read_is_a_finding_and_may_keep_the_cart_here() {
     let answer = world.cart(&cookies);
     assert_eq!(values(&answer, "UNIT"), Vec::<String>::new(), "{}", text(&answer));
     assert!(text(&answer).contains("/_punchout/return"), "the way on leads to the page that says why");
-    let why = world.ask("/_punchout/return", &cookies);
+    let why = world.ask(&own("return", &cookies), &cookies);
     assert!(text(&why).contains("PO-PRODUCT-PAGE-UNREAD") && text(&why).contains("Line 2"), "{}", text(&why));
     // The shop has mended it.
     world.links(["/p/A-1", "/p/B-2"]);
-    let sent = world.ask("/_punchout/return", &cookies);
+    let sent = world.ask(&own("return", &cookies), &cookies);
     assert_eq!(values(&sent, "UNIT"), ["PR", "PR"], "{}", text(&sent));
 }
 
@@ -324,7 +324,7 @@ fn a_page_without_an_end_and_one_of_xml() {
     let page = text(&answer);
     assert!(page.ends_with("</html>") && page.contains("/_punchout/return"), "nothing may stand behind it: {page}");
     assert_eq!(values(&answer, "UNIT"), Vec::<String>::new(), "{page}");
-    let sent = world.ask("/_punchout/return", &cookies);
+    let sent = world.ask(&own("return", &cookies), &cookies);
     assert_eq!(values(&sent, "UNIT"), ["PR", "PR"], "{}", text(&sent));
 }
 
@@ -338,7 +338,8 @@ fn a_cart_that_is_json_is_completed_on_the_return_page() {
     };
     let world = World::with("take = [\"unit\", \"manufacturer\"]", json);
     world.links(["/p/A-1", "../p/B-2"]);
-    let sent = world.ask("/_punchout/return", &world.enter());
+    let cookies = world.enter();
+    let sent = world.ask(&own("return", &cookies), &cookies);
     assert_eq!(values(&sent, "UNIT"), ["PR", "PR"], "{}", text(&sent));
     assert_eq!(values(&sent, "MANUFACTMAT"), ["Maker of A-1", "Maker of B-2"]);
 }
