@@ -300,8 +300,8 @@ fn no_cart(problem: &Problem) -> Check {
 /// The cart with something in it: whether lines were found.
 async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str, report: &mut Report) -> bool {
     let plan = &shop.plan.shop;
-    let cart = match read_cart::read_whole(&shop.plan, visit).await {
-        Ok(whole) => whole.cart,
+    let read_cart::Whole { cart, articles, .. } = match read_cart::read_whole(&shop.plan, visit).await {
+        Ok(whole) => whole,
         Err(problem) => {
             report.push(no_cart(&problem));
             report.unreached(&OF_BUYER[3..]);
@@ -309,7 +309,7 @@ async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str
         }
     };
     let controls = controls(shop, visit).await;
-    hand_over::count_rules(shop, &cart, controls.as_ref().ok().map(|found| usize::from(*found)));
+    hand_over::count_rules(shop, (&cart, &articles), controls.as_ref().ok().map(|found| usize::from(*found)));
     let check = read_as(buyer, &cart, product, &plan.cart_address);
     let good = check.verdict != super::Verdict::Fault;
     report.push(check);

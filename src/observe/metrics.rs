@@ -49,6 +49,7 @@ pub struct Metrics {
     shop_seconds: Histogram,
     rewriting_seconds: Histogram,
     audit_failures: Counter,
+    product_pages: Counts<1>,
     records: Counter,
     records_dropped: Counts<1>,
     reloads: Counts<1>,
@@ -142,6 +143,7 @@ impl Metrics {
             rewriting_seconds: Histogram::new(REWRITING_SECONDS),
             audit_failures: Counter::default(),
             records: Counter::default(),
+            product_pages: Family::default(),
             records_dropped: Family::default(),
             reloads: Family::default(),
             configuration: Family::default(),
@@ -191,6 +193,8 @@ impl Metrics {
         let rewriting = "Work on one page of a session: decoding, reading, rewriting, compressing";
         all.register_with_unit("rewriting", rewriting, Unit::Seconds, self.rewriting_seconds.clone());
         all.register("audit_failures", "Returned carts that could not be written down", self.audit_failures.clone());
+        let pages = "Product pages that lines of carts were completed from, by outcome: read, unread";
+        all.register("product_pages", pages, self.product_pages.clone());
         all.register("records", "Cart pages recorded", self.records.clone());
         let dropped = "Cart pages not recorded, by reason: queue, size, redaction, disk";
         all.register("records_dropped", dropped, self.records_dropped.clone());
@@ -300,6 +304,12 @@ impl Metrics {
     /// A returned cart could not be written down.
     pub fn audit_failed(&self) {
         self.audit_failures.inc();
+    }
+
+    /// Whether the product page of a line could be read, now or earlier.
+    pub fn product_page(&self, was_read: bool) {
+        let outcome = if was_read { "read" } else { "unread" };
+        self.product_pages.get_or_create(&[("outcome", outcome.to_owned())]).inc();
     }
 
     /// A cart page was recorded.

@@ -412,7 +412,7 @@ fn changes<'p>(
                 return hand_over::closed(&leave) + &end;
             }
             let (cart, articles) = cart_page.borrow_mut().finish();
-            hand_over::count_rules(&served_by, &cart, Some(seen.controls.get()));
+            hand_over::count_rules(&served_by, (&cart, &articles), Some(seen.controls.get()));
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");

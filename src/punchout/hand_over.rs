@@ -210,7 +210,7 @@ pub fn report(
     following: Option<Following>,
 ) {
     if controls.is_some() {
-        count_rules(shop, cart, controls);
+        count_rules(shop, (cart, articles), controls);
     }
     let worked_out = work_out(buyer, &session.into(), cart);
     if let Some(following) = following {
@@ -230,9 +230,12 @@ pub fn report(
     }
 }
 
-/// Counts which rules found something in a cart. `controls` is how many checkout controls its page had, where there was
+/// Counts which rules found something in a cart, and on its product pages. `controls` is how many checkout controls its page had, where there was
 /// one.
-pub fn count_rules(shop: &Rc<Shop>, cart: &Cart, controls: Option<usize>) {
+pub fn count_rules(shop: &Rc<Shop>, (cart, articles): (&Cart, &Articles), controls: Option<usize>) {
+    for (_, told) in articles.iter() {
+        shop.watch.metrics.product_page(told.is_ok());
+    }
     for (rule, matched) in shop.plan.shop.cart.matched(cart) {
         drift::looked(shop, &rule, matched);
     }
@@ -260,7 +263,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let recorder = Recorder::begin(x.shop(), session, buyer, &jar, "fresh", address);
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
     let Whole { cart, articles, source } = read_cart::read_whole(plan, &mut visit).await?;
-    count_rules(x.shop(), &cart, None);
+    count_rules(x.shop(), (&cart, &articles), None);
     if session.report_only {
         // Nothing that is shown leads here.
         report(x.shop(), buyer, session, (&cart, &articles), None, None);
