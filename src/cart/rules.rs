@@ -303,6 +303,11 @@ impl Rules {
         Rules { tables, ..self }
     }
 
+    /// Whether a value of that name is read by the configuration's own wish.
+    pub fn reads_extra(&self, name: &str) -> bool {
+        self.fields.extra.iter().any(|(known, _)| known == name)
+    }
+
     /// Where is looked up what the pages do not say.
     pub fn tables(&self) -> &[Arc<Table>] {
         &self.tables

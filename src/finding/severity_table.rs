@@ -61,6 +61,7 @@ pub const KNOWN: &[Known] = &[
     usual(code::CLASS_UNKNOWN, Severity::Warning),
     usual(code::NOT_IN_TABLE, Severity::Error),
     usual(code::NOT_IN_ASSORTMENT, Severity::Error),
+    usual(code::SEARCH_CUT, Severity::Info),
     firm(code::BUNDLE_BROKEN),
     usual(code::FIELD_CUT, Severity::Warning),
     usual(code::FIELD_TOO_LONG, Severity::Error),
