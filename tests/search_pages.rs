@@ -300,6 +300,17 @@ fn a_page_is_asked_for_by_the_parts_of_a_number_and_by_no_other_number() {
 }
 
 #[test]
+fn a_search_that_leads_to_its_only_hit_has_one() {
+    let search = SEARCH.replace("line =", "page = \"/find?q={search}\"\nline =");
+    let product_page = PRODUCT.replace("line =", "page = \"/p/{product}\"\nline =");
+    let pages = [("/find?q=x", 302, "/p/A".to_owned()), ("/p/A", 200, product("A", ""))];
+    assert_eq!(numbers(&World::with(&format!("{search}{product_page}"), &pages).search()), ["A"]);
+    failed(&World::with(&search, &pages).search());
+    let changed = [("/find?q=x", 302, "/p/A".to_owned()), ("/p/A", 200, "<h1>Sign in</h1>".to_owned())];
+    failed(&World::with(&format!("{search}{product_page}"), &changed).search());
+}
+
+#[test]
 fn an_article_in_variants_has_no_price_of_its_own() {
     let offers = PRODUCT.replace("line =", "page = \"/p/{product}\"\nvariants = \".sizes\"\nline =");
     let world =

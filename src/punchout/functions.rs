@@ -168,11 +168,11 @@ async fn look_up(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entr
     match (&call.function, &shop.product, &shop.search) {
         (Function::Validate, Some(page), _) => product::by_number(shop, page, &mut visit, product).await.map(alone),
         (Function::Validate, None, Some(search)) => {
-            let hits = search::hits(search, &mut visit, product).await?;
+            let hits = search::hits(search, None, &mut visit, product).await?;
             search::only(product, hits).map(alone)
         }
         (_, product_page, Some(search)) => {
-            let mut hits = search::hits(search, &mut visit, searched).await?;
+            let mut hits = search::hits(search, product_page.as_deref(), &mut visit, searched).await?;
             hits.cart.lines.truncate(search.most);
             match product_page {
                 Some(page) if search.details => search::detailed(page, &mut visit, hits).await,

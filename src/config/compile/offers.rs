@@ -142,7 +142,11 @@ fn as_in_cart(offers: RulesSource, cart: &CartFile) -> RulesSource {
     let is_currency = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
     let is_rate = |text: &str| text.parse::<f64>().is_ok();
     RulesSource {
-        currency: offers.currency.or_else(|| constant(&cart.currency, is_currency)),
+        currency: match (offers.currency, constant(&cart.currency, is_currency)) {
+            // What several currencies print, the constant decides.
+            (Some(Chain::One(own)), Some(Chain::One(usual))) => Some(Chain::Many(vec![own, usual])),
+            (own, usual) => own.or(usual),
+        },
         tax: offers.tax.or_else(|| constant(&cart.tax, is_rate)),
         prices: offers.prices.or(cart.prices),
         numbers: offers.numbers.or_else(|| cart.numbers.clone()),

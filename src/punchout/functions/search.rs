@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::product::{of_hit, read, take, unreadable};
 use crate::cart::{Cart, Line, PRODUCT, read_json};
+use crate::config::file::VARIANTS;
 use crate::config::plan::{Offers, Paging};
 use crate::finding::{Finding, Severity};
 use crate::problem::{Kind, Problem};
@@ -37,13 +38,22 @@ impl Hits {
     }
 }
 
-/// Searches, and goes on to the next page as long as there is one.
-pub(super) async fn hits(offers: &Offers, visit: &mut Visit, searched: &str) -> Result<Hits, Problem> {
+/// Searches, and goes on to the next page as long as there is one. Some shops lead to the page of a hit that is the only one,
+/// which `product` reads.
+pub(super) async fn hits(
+    offers: &Offers,
+    product: Option<&Offers>,
+    visit: &mut Visit,
+    searched: &str,
+) -> Result<Hits, Problem> {
     let address = address(offers, searched, 1)?;
     let Some((cart, mut page)) = read(offers, visit, &address).await? else {
         return Err(Problem::new(Kind::FunctionFailed, "the shop has no page at the address of [shop.search]"));
     };
     if cart.lines.is_empty() && !cart.empty {
+        if let Some(cart) = product.filter(|_| page.redirects > 0).and_then(|product| only_hit(product, &page)) {
+            return Ok(Hits { cart, cut: None });
+        }
         let what = "[shop.search] reads no hit on it, and `empty` does not say that there is none";
         return Err(unreadable(what, &page, &cart.findings));
     }
@@ -88,7 +98,15 @@ pub(super) async fn hits(offers: &Offers, visit: &mut Visit, searched: &str) -> 
     Ok(hits)
 }
 
-/// The first page's address.
+/// The offer of a product's page to which a search has led.
+fn only_hit(product: &Offers, page: &Page) -> Option<Cart> {
+    let (mut cart, page) = take(product, page.clone()).ok()??;
+    let line = cart.lines.first_mut().filter(|line| line.extra(VARIANTS).is_none())?;
+    line.link.get_or_insert_with(|| page.address().to_owned());
+    (cart.lines.len() == 1).then_some(cart)
+}
+
+/// A page's address.
 fn address(offers: &Offers, searched: &str, page: usize) -> Result<String, Problem> {
     let none = || Problem::new(Kind::Internal, "[shop.search] without an address");
     offers.page(searched, page).ok_or_else(none)
