@@ -5,20 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use punchout_proxy::config::effective::effective;
 use punchout_proxy::config::{self, Outcome};
 
-fn files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config").join(folder);
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
-    assert!(!files.is_empty());
-    files
-}
+mod configurations;
+
+use configurations::{every_key, files};
 
 fn read(file: &Path) -> Outcome {
     config::read(&fs::read_to_string(file).unwrap(), file.parent().unwrap())
@@ -74,16 +69,7 @@ fn the_shipped_proxy_toml_and_the_readme_are_good() {
 
 #[test]
 fn the_commented_keys_of_the_shipped_proxy_toml_are_keys() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml")).unwrap();
-    let all: String = text
-        .lines()
-        .map(|line| match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|first: char| first.is_ascii_lowercase() || first == '[') => key,
-            _ => line,
-        })
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let faults: Vec<_> = config::read(&all, Path::new("/")).faults.iter().map(ToString::to_string).collect();
+    let faults: Vec<_> = config::read(&every_key(), Path::new("/")).faults.iter().map(ToString::to_string).collect();
     // Files and variables that this machine does not have.
     let missing = |fault: &String| {
         ["_file: ", "_env: ", ": /etc/punchout/", ".csv: No such file"].iter().any(|part| fault.contains(part))

@@ -78,6 +78,8 @@ fn a_shop_that_nobody_has_described_makes_the_round_trip() {
                 &hook,
                 "--listen",
                 &listen,
+                "--schema",
+                "./proxy.schema.json",
             ],
         ]
         .concat(),
@@ -91,6 +93,7 @@ fn a_shop_that_nobody_has_described_makes_the_round_trip() {
     assert!(demo.shop.account_basket(&customer.email).is_empty(), "the article still lies in the cart");
 
     let file = fs::read_to_string(folder.join("proxy.toml")).unwrap();
+    assert!(file.starts_with("#:schema ./proxy.schema.json\n"), "{file}");
     for secret in [&customer.password, &caller.password] {
         assert!(!file.contains(secret.as_str()) && !told.contains(secret.as_str()), "{file}{told}");
     }

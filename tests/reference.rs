@@ -144,6 +144,28 @@ fn table(told: &str) -> String {
     name.trim_matches(['[', ']']).to_owned()
 }
 
+const IN_AN_EDITOR: &str = r#"
+## In an editor
+
+Editors complete the keys, show what they mean with their defaults, and underline what `check` would refuse for its shape, by the JSON
+schema (draft 2020-12) that is made from the same types:
+
+```sh
+punchout-proxy schema > proxy.schema.json
+```
+
+and a first line in proxy.toml that names it, by a path from the file, a whole path or an address:
+
+```toml
+#:schema ./proxy.schema.json
+```
+
+The Debian package has it in `/usr/share/punchout-proxy/proxy.schema.json`; where that is installed, `init` writes the line itself
+(`init --schema` names another place). The line is read by [Taplo](https://taplo.tamasfe.dev) and what is built on it: Even Better TOML in VS
+Code, and `taplo lsp` for other editors; `taplo check proxy.toml` says the same in a terminal. A file's shape is not all: whether its
+selectors, addresses and secrets are good, and whether anything is missing, only `punchout-proxy check` tells.
+"#;
+
 fn page(source: &str, file: &str) -> String {
     let items = items(source);
     let shown = shown(file);
@@ -153,6 +175,7 @@ fn page(source: &str, file: &str) -> String {
          third column is what that file shows: the default where the line is commented there, else an example. How values and\n\
          addresses are written is in the [README](../README.md#proxytoml), where a cart's values stand in [reading.md](reading.md).\n",
     );
+    page.push_str(IN_AN_EDITOR);
     for item in items.iter().filter(|item| !item.is_enum && !item.parts.is_empty()) {
         let heading = match item.told.as_str() {
             "The whole file." => "At the top",

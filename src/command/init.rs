@@ -13,7 +13,7 @@ use http::HeaderValue;
 use url::{Host, Position, Url};
 
 use self::proof::Proof;
-use super::EX_CONFIG;
+use super::{EX_CONFIG, schema};
 use crate::secret::Secret;
 use crate::shop::{Account, Browser, EmptyingSource, Jar, Page, Visit, VisitLimits};
 use crate::survey::journey::{self, Draft, Errand, Walk};
@@ -74,6 +74,10 @@ pub(super) struct Options {
     /// Take no preset: find all rules from the pages.
     #[arg(long, conflicts_with = "preset")]
     no_preset: bool,
+    /// Where editors find the file's schema, path or address: the file begins with it. By default where the Debian package
+    /// has it, if that is installed.
+    #[arg(long)]
+    schema: Option<String>,
     /// How a script puts the article into the cart, where no form does: "POST /cart/add id=7 qty=2".
     #[arg(long)]
     add: Option<String>,
@@ -163,6 +167,7 @@ fn prepared(options: &Options) -> Result<(Setting, Errand), String> {
         None => ask::made_up(&folder.join(format!("{}.password", options.buyer)))?,
     };
     let setting = Setting {
+        schema: options.schema.clone().or_else(|| schema::installed().map(str::to_owned)),
         listen: options.listen.clone(),
         origin: options.shop[..Position::BeforePath].to_owned(),
         beside: beside(options),

@@ -15,6 +15,7 @@ mod reload;
 mod replay;
 mod returns;
 mod run;
+mod schema;
 mod sheet;
 mod units;
 
@@ -64,6 +65,8 @@ enum Verb {
     Units(units::Options),
     /// Turn a password, read from standard input, into what `password_hash` wants.
     HashPassword,
+    /// Print the JSON schema of proxy.toml, for editors.
+    Schema,
     /// Print what a shell needs to complete our commands and options.
     Completions(completions::Options),
     /// Write the manual pages, one for each command, into a folder.
@@ -98,6 +101,7 @@ impl Command {
             Verb::Lint(options) => lint::lint(&options),
             Verb::Units(options) => units::units(&options),
             Verb::HashPassword => hash_password::hash_password(),
+            Verb::Schema => schema::schema(),
             Verb::Completions(options) => completions::completions(&options),
             Verb::Man(options) => man::man(&options),
         }

@@ -7,8 +7,8 @@ use toml::{Table, Value};
 use super::document::{Base, Document};
 use super::{bases, read};
 
-const DEFAULTS: &str = include_str!("defaults.toml");
-const BUYER_DEFAULTS: &str = include_str!("buyer_defaults.toml");
+pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
+pub(super) const BUYER_DEFAULTS: &str = include_str!("buyer_defaults.toml");
 
 /// What stands in place of a secret.
 const MASKED: &str = "***";

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::cart::rules::{CartSource, Chain, ChargeSource, LongValue, Prices, RulesSource, ScriptSource, Value};
@@ -21,7 +22,7 @@ use crate::protocol::oci::source::FieldSource;
 use crate::shop::{EmptyingSource, Format, SignInSource};
 
 /// The whole file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// Addresses to listen on: one or several `host:port`.
@@ -81,7 +82,7 @@ pub struct File {
 }
 
 /// One of `[[tls]]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsFile {
     /// PEM: the certificate, then those between it and the authority.
@@ -91,7 +92,7 @@ pub struct TlsFile {
 }
 
 /// `[shop]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShopFile {
     /// Where the shop really listens.
@@ -132,7 +133,7 @@ pub struct ShopFile {
 }
 
 /// Where the buyer's system shows the shop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Embed {
     /// In a window of its own.
@@ -143,7 +144,7 @@ pub enum Embed {
 }
 
 /// Whether a session goes on where the browser keeps no cookies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cookies {
     /// By cookies where they are kept, else by addresses.
@@ -156,7 +157,7 @@ pub enum Cookies {
 }
 
 /// How the browser is sent on after entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Onward {
     /// 303 See Other.
@@ -167,7 +168,7 @@ pub enum Onward {
 }
 
 /// `[shop.cart]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CartFile {
     /// Address of the cart page; further spellings may follow.
@@ -276,7 +277,7 @@ impl From<&CartFile> for RulesSource {
 }
 
 /// `[[shop.table]]`: a CSV file whose first line names the columns.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TableFile {
     /// The file.
@@ -296,7 +297,7 @@ pub struct TableFile {
 }
 
 /// `[shop.product]` and `[shop.search]`: pages that offer something, read like a cart.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OfferFile {
     /// Its address, with `{product}` or `{search}` in it.
@@ -394,7 +395,7 @@ impl From<&OfferFile> for RulesSource {
 pub const VARIANTS: &str = "variants";
 
 /// How a cart returns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReturnWay {
     /// The cart page itself holds the fields; one click posts them.
@@ -405,7 +406,7 @@ pub enum ReturnWay {
 }
 
 /// `[shop.hide]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HideFile {
     /// Selectors of what is left out of pages.
@@ -415,7 +416,7 @@ pub struct HideFile {
 }
 
 /// `[shop.deny]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DenyFile {
     /// Addresses, any method.
@@ -425,7 +426,7 @@ pub struct DenyFile {
 }
 
 /// One of `shop.deny.forms`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DenyFormFile {
     /// `POST` by default.
@@ -439,7 +440,7 @@ pub struct DenyFormFile {
 }
 
 /// `[entry]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EntryFile {
     /// Addresses that take catalog calls by POST, beside our own `<prefix>/enter`.
@@ -453,7 +454,7 @@ pub struct EntryFile {
 }
 
 /// `[session]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionFile {
     /// Ends after so long without a request.
@@ -479,7 +480,7 @@ pub struct SessionFile {
 }
 
 /// `[limits]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsFile {
     /// Open client connections, all workers together.
@@ -527,7 +528,7 @@ pub struct LimitsFile {
 }
 
 /// `[log]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogFile {
     /// `text` or `json`.
@@ -541,7 +542,7 @@ pub struct LogFile {
 }
 
 /// `[drift]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DriftFile {
     /// Misses in a row.
@@ -551,7 +552,7 @@ pub struct DriftFile {
 }
 
 /// `[canary]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CanaryFile {
     /// How often the running proxy makes one; never by default.
@@ -573,7 +574,7 @@ pub struct CanaryFile {
 }
 
 /// `[audit]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditFile {
     /// Where to; nowhere by default.
@@ -583,7 +584,7 @@ pub struct AuditFile {
 }
 
 /// `[record]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordFile {
     /// Where to; nowhere by default.
@@ -607,7 +608,7 @@ pub struct RecordFile {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum LogFormat {
@@ -617,7 +618,7 @@ pub enum LogFormat {
 }
 
 /// How much is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum LogLevel {
@@ -629,7 +630,7 @@ pub enum LogLevel {
 }
 
 /// `[[buyer]]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BuyerFile {
     /// Unique; in logs.
@@ -699,7 +700,7 @@ pub struct BuyerFile {
 }
 
 /// `[buyer.assortment]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AssortmentFile {
     /// The shop's item numbers.
@@ -713,7 +714,8 @@ pub struct AssortmentFile {
 }
 
 /// `buyer.accounts`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(untagged)]
 #[allow(missing_docs)]
 pub enum AccountsFile {
     #[default]
@@ -723,7 +725,7 @@ pub enum AccountsFile {
 }
 
 /// `buyer.accounts` as a table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyFile {
     /// How a session gets its account.
@@ -742,7 +744,7 @@ pub struct StrategyFile {
 }
 
 /// How a session gets its account at the shop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// One of several, for itself alone.
@@ -785,7 +787,7 @@ impl<'de> serde::de::Visitor<'de> for ListOrTable {
 }
 
 /// One of `buyer.accounts`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountFile {
     /// At the shop.
@@ -799,7 +801,7 @@ pub struct AccountFile {
 }
 
 /// `[buyer.form]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FormFile {
     /// `utf-8` or `iso-8859-1`, where the call does not say.
@@ -825,7 +827,7 @@ pub struct FormFile {
 }
 
 /// One text, or a list of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text, or a list of texts")]
 #[allow(missing_docs)]
 pub enum OneOrMany {
@@ -848,8 +850,11 @@ impl OneOrMany {
 }
 
 /// A span of time: `"30s"`, `"5m"`, `"8h"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+pub struct Time(#[schemars(with = "String", regex(pattern = TIME))] pub Duration);
+
+/// What every time looks like; of its units only that they are words.
+const TIME: &str = r"^\s*([0-9][0-9\s]*(\.[0-9\s]+)?\s*[A-Za-zµ]+\s*)+$";
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -861,8 +866,11 @@ impl<'de> Deserialize<'de> for Time {
 }
 
 /// A number of bytes: `"64KiB"`, `"2MiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+pub struct Size(#[schemars(with = "String", regex(pattern = SIZE))] pub u64);
+
+/// What every size looks like.
+const SIZE: &str = r"^\+?[0-9.]+\s*([KkMmGgTtPpEe][Ii]?[Bb]?|[Bb])?$";
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod plan;
 pub mod presets;
 pub mod profiles;
+pub mod schema;
 pub mod tls;
 
 use std::path::Path;

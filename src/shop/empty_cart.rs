@@ -31,7 +31,7 @@ use super::visit::Visit;
 use crate::problem::Problem;
 
 /// `[shop.cart.clear]`: one of `request`, `links` and `form`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EmptyingSource {
     /// Method and address; with `{n}` in the address or in `fields`, one for each that `each` finds.

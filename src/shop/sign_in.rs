@@ -17,7 +17,7 @@ use crate::location::{Location, Target};
 use crate::problem::{Kind, Problem};
 
 /// `[shop.sign_in]`: how a person signs in, and how success shows.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SignInSource {
     /// Path and query of the sign-in page.
@@ -40,7 +40,7 @@ pub struct SignInSource {
 }
 
 /// `[shop.sign_in.success]`: at least one.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuccessSource {
     /// The shop answers with a redirect, and this is where it ends: a pattern of addresses.

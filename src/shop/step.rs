@@ -20,7 +20,7 @@ use super::visit::Visit;
 use crate::problem::Problem;
 
 /// How the fields are sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// As the page's form.

@@ -9,6 +9,8 @@ use super::keys::{list, quoted};
 /// What the file says beside the shop's own rules.
 #[derive(Clone, Debug)]
 pub struct Setting {
+    /// Where an editor finds the schema of the file: a path or an address.
+    pub schema: Option<String>,
     /// Where the proxy listens.
     pub listen: String,
     /// Where the shop is: scheme, host and port.
@@ -61,6 +63,9 @@ pub fn proxy_toml(draft: &Draft, setting: &Setting) -> String {
 }
 
 fn head(text: &mut String, setting: &Setting) {
+    if let Some(schema) = &setting.schema {
+        let _ = writeln!(text, "#:schema {schema}\n");
+    }
     text.push_str(
         "# Made by `punchout-proxy init`, and proven by it: signed in, an article into the cart, the cart read by these rules.\n\
          # Every key there is stands in the shipped proxy.toml. `punchout-proxy check` after each change.\n\n",

@@ -43,6 +43,7 @@ class Package(unittest.TestCase):
             "./usr/share/bash-completion/completions/punchout-proxy": "-rw-r--r--",
             "./usr/share/zsh/vendor-completions/_punchout-proxy": "-rw-r--r--",
             "./usr/share/fish/vendor_completions.d/punchout-proxy.fish": "-rw-r--r--",
+            "./usr/share/punchout-proxy/proxy.schema.json": "-rw-r--r--",
             "./usr/share/doc/punchout-proxy/copyright": "-rw-r--r--",
             "./usr/share/doc/punchout-proxy/examples/proxy.toml": "-rw-r--r--",
             "./etc/punchout-proxy/": "drwxr-xr-x",

@@ -119,7 +119,7 @@ impl RulesSource {
 }
 
 /// Where a cart is to be found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CartSource {
     /// In the markup of the cart page.
@@ -132,7 +132,7 @@ pub enum CartSource {
 }
 
 /// Where a page holds JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScriptSource {
     /// The element: `script`, `script[type="application/ld+json"]`, `#cart`.
@@ -144,7 +144,7 @@ pub struct ScriptSource {
 }
 
 /// What the shop prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Prices {
     /// Without tax, as OCI wants them.
@@ -155,7 +155,7 @@ pub enum Prices {
 }
 
 /// What becomes of a cost beside the lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
     /// A line of its own.
@@ -169,7 +169,7 @@ pub enum What {
 }
 
 /// A cost beside the lines: freight, a fee, a discount on the whole cart, a tax row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChargeSource {
     /// Its element, anywhere on the page; of JSON the path to it.
@@ -195,7 +195,8 @@ pub struct ChargeSource {
 }
 
 /// Places to look at, in order: the first that holds something wins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(untagged)]
 pub enum Chain {
     /// A single place.
     One(Value),
@@ -204,7 +205,8 @@ pub enum Chain {
 }
 
 /// One place to read a value from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(untagged)]
 pub enum Value {
     /// `"td.price"`, `"input.qty@value"`, `"@data-sku"`.
     Short(String),
@@ -213,7 +215,7 @@ pub enum Value {
 }
 
 /// The long form of a value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LongValue {
     /// Relative to the line; without it the line element itself. In JSON a path: from the line (`@.sku`) or the document
@@ -240,7 +242,7 @@ pub struct LongValue {
 }
 
 /// A number of digits, or the path to it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(untagged, expecting = "a number of digits, or a path to it")]
 pub enum Digits {
     /// As many.

@@ -10,7 +10,7 @@ use super::fields::FieldName;
 use crate::finding::Severity;
 
 /// What becomes of a line outside the assortment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The cart does not leave.

@@ -16,7 +16,7 @@ use crate::cart::Line;
 use crate::finding::{Finding, Severity, code};
 
 /// Which of a line's extra values tell bundles, by their names in `[shop.cart.extra]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bundles {
     /// What the shop calls the line.

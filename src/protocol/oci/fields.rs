@@ -162,7 +162,7 @@ impl fmt::Display for FieldName {
 }
 
 /// How the long text's input is named, for not every receiver reads the standard's way (PHP loses it).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LongTextStyle {
     /// `NEW_ITEM-LONGTEXT_1:132[]`, as the standard has it.
@@ -177,8 +177,8 @@ pub enum LongTextStyle {
 }
 
 /// What a buyer's system takes in one field, where it is not the standard's length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged, deny_unknown_fields, expecting = "a number of characters, or { length = 40, cut = true }")]
 pub enum Limit {
     /// At most so many characters.
     Length(usize),
@@ -193,7 +193,7 @@ pub enum Limit {
 }
 
 /// A buyer's limits by field name, over the standard's: `VENDORMAT = 22`, `CUST_FIELD5 = { length = 50, cut = true }`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Limits(pub BTreeMap<String, Limit>);
 

@@ -12,7 +12,7 @@ use super::parameters::{decode, pairs};
 use super::target::Target;
 
 /// What becomes of HOOK_URL's own query.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HookQuery {
     /// It stays in the form's action, as SAP's own example has it.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The names under which each value may arrive, compared without case. Their spelling is customizing at the buyer, so
 /// every list can be replaced; the defaults are the spellings seen in the field. The first name of a list that is
 /// present wins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EntryNames {
     /// Where the cart goes.

@@ -15,9 +15,11 @@ use crate::cart::{Line, PRODUCT};
 use crate::finding::{Finding, Severity, code};
 
 /// A field's source as it is written in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(untagged)]
 pub enum FieldSource {
     /// `"0000100234"`: the same text on every line; empty leaves the field out.
+    #[schemars(extend("type" = ["string", "integer"]))]
     Constant(String),
     /// `{ from = "sku" }`, `{ parameter = "COSTCENTER" }`, `{ template = "{sku} {name}" }`, `{ class = "category" }`,
     /// `{ join = [...] }`, each with changes, `map` and `default`.
@@ -27,7 +29,7 @@ pub enum FieldSource {
 }
 
 /// One value, perhaps changed and translated. Exactly one of `from`, `parameter`, `template`, `class` and `join` is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValueSource {
     /// A value of the line: `name`, `sku`, `quantity`, `price`, `total`, `currency`, `unit`, `link`, `line` (its number,
@@ -44,17 +46,17 @@ pub struct ValueSource {
     pub join: Option<Vec<FieldSource>>,
     /// A space by default.
     pub separator: Option<String>,
-    /// See [`ChangeSource::pattern`]; so the other changes.
+    /// A regular expression: its first group, or all that it matched. A value without a match is none.
     pub pattern: Option<String>,
-    #[allow(missing_docs)]
+    /// Each match of the first is replaced by the second, where `$1` is a group.
     pub replace: Option<(String, String)>,
-    #[allow(missing_docs)]
+    /// Characters that are taken off at both ends.
     pub strip: Option<String>,
-    #[allow(missing_docs)]
+    /// Upper or lower case.
     pub case: Option<Case>,
-    #[allow(missing_docs)]
+    /// At most so many characters, ended after a word where one ends near.
     pub cut: Option<usize>,
-    #[allow(missing_docs)]
+    /// Filled up on the left to `pad`'s length with its first character: `"0000000000"` makes ten digits.
     pub pad: Option<String>,
     /// What the value means to the buyer, compared without case and outer spaces. A value that is not in it gives the
     /// default, or nothing.
