@@ -302,6 +302,8 @@ pub struct TableFile {
 pub struct OfferFile {
     /// Its address, with `{product}` or `{search}` in it.
     pub page: Option<String>,
+    /// The address that answers with JSON, where `page` shows it to people.
+    pub json: Option<String>,
     /// Which numbers the page can be asked for: a regular expression, whose named groups are further words of `page`. Of
     /// a product alone.
     pub number: Option<String>,
@@ -364,8 +366,8 @@ impl From<&OfferFile> for RulesSource {
         let is_json = file.source == Some(CartSource::Json);
         let variants = file.variants.map(|variants| (VARIANTS.to_owned(), variants));
         RulesSource {
-            // The page itself is the answer.
-            json: file.page.filter(|_| is_json),
+            // Without it the page itself is the answer.
+            json: file.json.or(file.page).filter(|_| is_json),
             next: file.next.filter(|_| is_json),
             source: file.source,
             script: file.script,

@@ -197,6 +197,8 @@ pub struct Shop {
 pub struct Offers {
     /// Its address, with words in braces.
     pub address: Template,
+    /// Where it is read as JSON, if not there.
+    pub json: Option<Template>,
     /// Which numbers it can be asked for; all where `None`. Its named groups are words of the address.
     pub number: Option<Regex>,
     /// Where the values of an offer stand.
@@ -225,13 +227,17 @@ pub enum Paging {
 }
 
 impl Offers {
-    /// The address for a product's number, or for what is searched; none for what it cannot be asked for.
+    /// The address for people, for a product's number or for what is searched; none for what it cannot be asked for.
     pub fn at(&self, value: &str) -> Option<String> {
-        self.page(value, 1)
+        self.filled(&self.address, value, 1)
     }
 
-    /// The same, for a page of hits by its number.
+    /// The address that is read; of a search, the page of hits with that number.
     pub fn page(&self, value: &str, page: usize) -> Option<String> {
+        self.filled(self.json.as_ref().unwrap_or(&self.address), value, page)
+    }
+
+    fn filled(&self, address: &Template, value: &str, page: usize) -> Option<String> {
         let groups = self.number.as_ref().map(|number| number.captures(value));
         if matches!(groups, Some(None)) {
             return None;
@@ -243,9 +249,9 @@ impl Offers {
             (_, Some(part)) => encoded(part.as_str(), IN_PATH),
             _ => encoded(value, IN_ADDRESS),
         };
-        let values: Vec<_> = self.address.words().map(|word| (word, filled(word))).collect();
+        let values: Vec<_> = address.words().map(|word| (word, filled(word))).collect();
         let values: Vec<_> = values.iter().map(|(word, value)| (*word, value.as_str())).collect();
-        Some(self.address.fill(&values))
+        Some(address.fill(&values))
     }
 }
 

@@ -37,8 +37,17 @@ pub(super) fn offers(
     }
     misplaced(part, file, notes);
     let number = number(file, notes);
-    let address = address(part, file, number.as_ref(), notes);
-    let paging = paging(file, address.as_ref(), notes);
+    let Some(page) = file.page.as_deref() else {
+        let example = if part == "product" { "/product/{product}" } else { "/search?q={search}" };
+        notes.fault(format!("shop.{part}.page"), format!("is missing: the address, such as \"{example}\""));
+        return None;
+    };
+    let address = self::address(part, "page", page, number.as_ref(), notes);
+    let json = file.json.as_deref().and_then(|json| self::address(part, "json", json, number.as_ref(), notes));
+    if json.is_some() && file.source != Some(CartSource::Json) {
+        notes.fault(format!("shop.{part}.json"), "is of source = \"json\" alone");
+    }
+    let paging = paging(file, json.as_ref().or(address.as_ref()), notes);
     let most = file.most.unwrap_or(if part == "product" { 1 } else { MOST });
     if most == 0 {
         notes.fault(format!("shop.{part}.most"), "is 0: nothing could be answered");
@@ -64,6 +73,7 @@ pub(super) fn offers(
     };
     Some(Some(Arc::new(Offers {
         address: address?,
+        json,
         number,
         rules: rules?,
         most,
@@ -154,13 +164,8 @@ fn as_in_cart(offers: RulesSource, cart: &CartFile) -> RulesSource {
     }
 }
 
-fn address(part: &str, file: &OfferFile, number: Option<&Regex>, notes: &mut Notes<'_>) -> Option<Template> {
-    let key = format!("shop.{part}.page");
-    let Some(page) = file.page.as_deref() else {
-        let example = if part == "product" { "/product/{product}" } else { "/search?q={search}" };
-        notes.fault(key, format!("is missing: the address, such as \"{example}\""));
-        return None;
-    };
+fn address(part: &str, key: &str, page: &str, number: Option<&Regex>, notes: &mut Notes<'_>) -> Option<Template> {
+    let key = format!("shop.{part}.{key}");
     if !page.starts_with('/') || page.starts_with("//") || page.contains(['#', '\\', ' ']) {
         notes.fault(key, format!("`{page}` is not an address in the shop: begin with one `/`"));
         return None;

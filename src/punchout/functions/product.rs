@@ -13,7 +13,7 @@ use crate::shop::{Page, Visit};
 
 /// The offer on the page of the product with that number; none where the shop says that it has no such product.
 pub(super) async fn by_number(shop: &Shop, offers: &Offers, visit: &mut Visit, number: &str) -> Result<Cart, Problem> {
-    let Some(address) = offers.at(number) else {
+    let Some(address) = offers.page(number, 1) else {
         let detail =
             format!("`{number}` is none by which a page can be asked for: `number` of [shop.product] fits not");
         return Err(Problem::new(Kind::FunctionFailed, detail));
