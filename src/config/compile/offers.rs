@@ -111,7 +111,8 @@ fn number(file: &OfferFile, notes: &mut Notes<'_>) -> Option<Regex> {
 fn paging(file: &OfferFile, address: Option<&Template>, notes: &mut Notes<'_>) -> Option<Paging> {
     let counted = address.is_some_and(|address| address.words().any(|word| word == "page"));
     if file.page_hits.is_some() && !counted {
-        notes.fault("shop.search.page_hits", "is of a `page` with {page} in it, the number of a page of hits");
+        // It may be a preset's, whose address another has taken the place of.
+        notes.warn("shop.search.page_hits", "is of a `page` with {page} in it, the number of a page of hits");
     }
     if file.pages == Some(0) {
         notes.fault("shop.search.pages", "is 0: nothing could be answered");
