@@ -9,6 +9,9 @@
 //! * [`rules`]: where the values stand on a page: compiled selectors.
 //! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
+// Whatever a shop prints is calculated with: what leaves 28 digits is a finding, never a panic.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 pub mod class;
 pub mod currency;
 mod implied_ends;

@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::Line;
 use super::price::{Amount, NumberFormat, PriceError, parse_amount};
 use super::rules::{Charge, Money, Prices, Rules, What};
-use super::settle::{Settled, unit_price};
+use super::settle::{Settled, half_step, unit_price, within};
 use super::tax;
 use super::texts::{Found, Texts};
 use crate::finding::{Finding, Severity, code};
@@ -70,6 +70,25 @@ pub(super) fn signed(found: &Found, format: NumberFormat) -> Result<(Amount, boo
     }
 }
 
+fn sum(amounts: &[Decimal]) -> Option<Decimal> {
+    amounts.iter().try_fold(Decimal::ZERO, |sum, amount| sum.checked_add(*amount))
+}
+
+/// What each of `totals`, which come to `whole`, bears of a discount. By the sum so far, so that the roundings of the
+/// shares never add up.
+fn shares(discount: Decimal, totals: &[Decimal], whole: Decimal, decimals: u32) -> Option<Vec<Decimal>> {
+    let (mut passed, mut given) = (Decimal::ZERO, Decimal::ZERO);
+    (totals.iter())
+        .map(|total| {
+            passed = passed.checked_add(*total)?;
+            let until_here = round(discount.checked_mul(passed)?.checked_div(whole)?, decimals);
+            let share = until_here.checked_sub(given)?;
+            given = until_here;
+            Some(share)
+        })
+        .collect()
+}
+
 /// What the shop prints for the line, or would.
 fn total_of(line: &Line) -> Option<Decimal> {
     let counted = || Some(round(line.price.checked_mul(line.quantity)?, CENTS));
@@ -79,8 +98,7 @@ fn total_of(line: &Line) -> Option<Decimal> {
 /// What all units cost as the shop has it: the total, unless the unit price contradicts it.
 fn printed_total(line: &Line, decimals: u32) -> Option<Decimal> {
     let counted = line.price.checked_mul(line.quantity)?;
-    let half_step = Decimal::new(5, (decimals + 1).min(Decimal::MAX_SCALE));
-    Some(line.total.filter(|total| (counted - total).abs() <= half_step).unwrap_or(counted))
+    Some(line.total.filter(|total| within(counted, *total, half_step(decimals))).unwrap_or(counted))
 }
 
 fn round(amount: Decimal, decimals: u32) -> Decimal {
@@ -100,6 +118,10 @@ struct Settling<'a> {
 impl Settling<'_> {
     fn note(&mut self, code: &'static str, severity: Severity, detail: String) {
         self.findings.push(Finding::on_cart(code, severity, detail));
+    }
+
+    fn too_large(&mut self, shown: String) {
+        self.note(code::PRICE_UNREADABLE, Severity::Error, format!("{shown}: too large to calculate with"));
     }
 
     /// One row beside the lines, of which the first `counted` were read.
@@ -132,7 +154,13 @@ impl Settling<'_> {
             What::Refuse => self.note(code::CHARGE_REFUSED, Severity::Error, shown),
             What::Ignore => {
                 if charge.in_sum {
-                    self.kept_apart += if is_negative { -amount.value } else { amount.value };
+                    let sum = if is_negative {
+                        self.kept_apart.checked_sub(amount.value)
+                    } else {
+                        self.kept_apart.checked_add(amount.value)
+                    };
+                    let Some(sum) = sum else { return self.too_large(shown) };
+                    self.kept_apart = sum;
                 }
                 self.note(code::CHARGE_IGNORED, Severity::Warning, shown);
             }
@@ -176,19 +204,15 @@ impl Settling<'_> {
     /// Takes a discount on the whole cart off the first `counted` lines, each by its share, to the last cent.
     fn spread(&mut self, discount: Decimal, counted: usize, shown: String) {
         let totals: Option<Vec<Decimal>> = self.lines[..counted].iter().map(|priced| total_of(&priced.line)).collect();
-        let totals = totals.unwrap_or_default();
-        let whole: Decimal = totals.iter().sum();
+        let Some((totals, whole)) = totals.and_then(|totals| sum(&totals).map(|whole| (totals, whole))) else {
+            return self.too_large(shown);
+        };
         if discount > whole || whole.is_zero() {
             return self.note(code::DISCOUNT_TOO_LARGE, Severity::Error, format!("{shown}, off lines of {whole}"));
         }
         let decimals = totals.iter().map(Decimal::scale).max().unwrap_or(CENTS).max(discount.scale()).min(4);
-        let (mut passed, mut given) = (Decimal::ZERO, Decimal::ZERO);
-        for (priced, total) in self.lines.iter_mut().zip(totals) {
-            passed += total;
-            // By the sum so far, so that the roundings of the shares never add up.
-            let share =
-                discount.checked_mul(passed).map_or(Decimal::ZERO, |part| round(part / whole, decimals)) - given;
-            given += share;
+        let Some(shares) = shares(discount, &totals, whole, decimals) else { return self.too_large(shown) };
+        for ((priced, total), share) in self.lines.iter_mut().zip(totals).zip(shares) {
             if take_off(&mut priced.line, share).is_none() {
                 let detail = format!("{shown}: {share} is more than a line of {total}");
                 self.findings.push(Finding::on_cart(code::DISCOUNT_TOO_LARGE, Severity::Error, detail));
@@ -209,10 +233,9 @@ impl Settling<'_> {
                 continue;
             };
             let decimals = line.total.map_or(CENTS.min(line.price.scale()), |total| total.scale());
-            let net = printed_total(line, decimals)
-                .and_then(|total| tax::net(total, rate, line.quantity, decimals))
-                .zip(tax::factor(rate));
-            let Some((net, factor)) = net else {
+            let net = printed_total(line, decimals).and_then(|total| tax::net(total, rate, line.quantity, decimals));
+            let total = line.total.map(|total| Some(round(total.checked_div(tax::factor(rate)?)?, decimals)));
+            let (Some(net), None | Some(Some(_))) = (net, total) else {
                 let detail = format!("{} without {rate} %: too large to calculate with", line.price);
                 self.findings.push(on_line(code::PRICE_UNREADABLE, Severity::Error, detail));
                 continue;
@@ -222,7 +245,7 @@ impl Settling<'_> {
                 self.findings.push(on_line(code::PRICE_NET, Severity::Info, detail));
             }
             line.price = net;
-            line.total = line.total.map(|total| round(total / factor, decimals));
+            line.total = total.flatten();
         }
     }
 
@@ -241,14 +264,13 @@ impl Settling<'_> {
             Ok((_, true)) => return self.note(code::PRICE_UNREADABLE, severity, format!("sum: {:?}", found.text)),
             Err(error) => return self.note(code::PRICE_UNREADABLE, severity, format!("sum: {error}")),
         };
-        let decimals = printed.scale();
-        let Some(returned) = self.returned() else {
+        let rounding = half_step(printed.scale()).checked_mul(Decimal::from(self.lines.len()));
+        let (Some(returned), Some(expected), Some(tolerance)) =
+            (self.returned(), printed.checked_sub(self.kept_apart), self.money.tolerance.or(rounding))
+        else {
             return self.note(code::SUM_MISMATCH, severity, "the sum is too large to calculate with".to_owned());
         };
-        let half_step = Decimal::new(5, decimals + 1);
-        let tolerance = self.money.tolerance.unwrap_or(half_step * Decimal::from(self.lines.len()));
-        let expected = printed - self.kept_apart;
-        if (returned - expected).abs() > tolerance {
+        if !within(returned, expected, tolerance) {
             let apart = if self.kept_apart.is_zero() { String::new() } else { format!(" less {}", self.kept_apart) };
             let detail =
                 format!("the shop prints {printed}{apart}, the lines come to {returned} (tolerance {tolerance})");

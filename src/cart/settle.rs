@@ -35,8 +35,8 @@ pub fn unit_price(price: Option<Decimal>, quantity: Decimal, total: Option<Decim
     }
     let exact = total.checked_div(quantity)?;
     // A total rounded to whole kroner hides as much as a price rounded to whole øre.
-    let slack = half_step(price).checked_add(half_step(total).checked_div(quantity)?)?;
-    if (exact - price).abs() > slack {
+    let slack = half_step(price.scale()).checked_add(half_step(total.scale()).checked_div(quantity)?)?;
+    if !within(exact, price, slack) {
         return Some(Settled::Mismatch(price));
     }
     derive(total, quantity, price.scale()).map(Settled::Derived)
@@ -44,12 +44,17 @@ pub fn unit_price(price: Option<Decimal>, quantity: Decimal, total: Option<Decim
 
 /// Whether `price` for `quantity` prints as `total`.
 fn gives(price: Decimal, quantity: Decimal, total: Decimal) -> Option<bool> {
-    Some((price.checked_mul(quantity)? - total).abs() <= half_step(total))
+    Some(within(price.checked_mul(quantity)?, total, half_step(total.scale())))
 }
 
-/// Half a unit of the last printed decimal.
-fn half_step(printed: Decimal) -> Decimal {
-    Decimal::new(5, (printed.scale() + 1).min(Decimal::MAX_SCALE))
+/// Half a unit of the last of so many decimals.
+pub(super) fn half_step(decimals: u32) -> Decimal {
+    Decimal::new(5, decimals.saturating_add(1).min(Decimal::MAX_SCALE))
+}
+
+/// Whether two amounts are no further apart than `tolerance`.
+pub(super) fn within(one: Decimal, other: Decimal, tolerance: Decimal) -> bool {
+    one.checked_sub(other).is_some_and(|apart| apart.abs() <= tolerance)
 }
 
 fn derive(total: Decimal, quantity: Decimal, from_decimals: u32) -> Option<Decimal> {
@@ -100,7 +105,23 @@ mod tests {
         }
     }
 
+    fn any_decimal() -> impl Strategy<Value = Decimal> {
+        (any::<u32>(), any::<u32>(), any::<u32>(), 0u32..=Decimal::MAX_SCALE)
+            .prop_map(|(low, mid, high, scale)| Decimal::from_parts(low, mid, high, false, scale))
+    }
+
     proptest! {
+        #[test]
+        fn any_numbers_are_settled_or_told_to_be_too_large(
+            price in any_decimal(), quantity in any_decimal(), total in any_decimal(), rate in 0u32..=100
+        ) {
+            prop_assume!(!quantity.is_zero());
+            for (price, total) in [(Some(price), Some(total)), (None, Some(total)), (Some(price), None)] {
+                unit_price(price, quantity, total);
+            }
+            crate::cart::tax::net(total, Decimal::from(rate), quantity, price.scale());
+        }
+
         #[test]
         fn what_is_not_a_mismatch_gives_the_total_again(price in 0i64..1_000_000, quantity in 1i64..100_000, off in -60i64..60) {
             let (price, quantity) = (Decimal::new(price, 2), Decimal::from(quantity));
