@@ -2,7 +2,7 @@
 //!
 //! * [`mod@line`]: the values.
 //! * [`price`], [`currency`]: money as shops print it, to [`rust_decimal::Decimal`] and ISO 4217.
-//! * [`settle`]: which unit price is meant when the printed one is rounded.
+//! * [`settle`]: which unit price is meant when the printed one is rounded. `quantity`: how many, where that can be read in two ways.
 //! * [`mod@unit`]: the shop's word for a unit, to the code the buyer maintains.
 //! * [`class`]: the shop's category, to the class the buyer keeps.
 //! * [`table`]: what the shop's pages do not say, by item number or category.
@@ -14,10 +14,12 @@
 
 pub mod class;
 pub mod currency;
+mod discount;
 mod implied_ends;
 pub mod line;
 mod money;
 pub mod price;
+mod quantity;
 mod raw;
 pub mod read_html;
 pub mod read_json;

@@ -101,7 +101,7 @@ fn printed_total(line: &Line, decimals: u32) -> Option<Decimal> {
     Some(line.total.filter(|total| within(counted, *total, half_step(decimals))).unwrap_or(counted))
 }
 
-fn round(amount: Decimal, decimals: u32) -> Decimal {
+pub(super) fn round(amount: Decimal, decimals: u32) -> Decimal {
     amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
@@ -138,6 +138,10 @@ impl Settling<'_> {
             // "Free", or "calculated later": whoever refuses a charge refuses a doubt.
             None | Some(Err(PriceError::NoNumber(_))) if charge.what == What::Refuse => {
                 return self.note(code::CHARGE_REFUSED, Severity::Error, format!("{called:?} without an amount"));
+            }
+            // A tax row may say its rate alone.
+            Some(Err(PriceError::Rate(_))) if charge.what == What::Ignore => {
+                return self.note(code::CHARGE_IGNORED, Severity::Info, format!("{called:?} has no amount"));
             }
             None | Some(Err(PriceError::NoNumber(_))) => {
                 return self.note(code::CHARGE_IGNORED, Severity::Info, format!("{called:?} has no amount"));
@@ -251,8 +255,8 @@ impl Settling<'_> {
 
     /// Whether what is returned comes to what the shop prints, where it prints it.
     fn compare(&mut self, sums: &[Vec<Texts>]) {
-        // A line that is missing has been told already.
-        if self.money.sums.is_empty() || Finding::any_error(self.findings) {
+        // A line that is missing has been told already. What a buyer may make less of leaves its line here.
+        if self.money.sums.is_empty() || self.findings.iter().any(Finding::is_firm) {
             return;
         }
         let severity = self.money.sum_mismatch;

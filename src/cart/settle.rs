@@ -42,6 +42,35 @@ pub fn unit_price(price: Option<Decimal>, quantity: Decimal, total: Option<Decim
     derive(total, quantity, price.scale()).map(Settled::Derived)
 }
 
+/// What the line cost before a discount of `off`: its printed total, or more where the shop has taken it off that already.
+/// A printed price that gives the total exactly says more than one that gives it by its rounding.
+pub fn total_before(
+    price: Option<Decimal>,
+    quantity: Decimal,
+    total: Option<Decimal>,
+    off: Decimal,
+) -> Option<Decimal> {
+    let printed = total?;
+    let Some(with_off) = printed.checked_add(off).filter(|_| price.is_some() && !off.is_zero()) else { return total };
+    let settled = |total| unit_price(price, quantity, Some(total));
+    match (settled(printed), settled(with_off)) {
+        (Some(Settled::AsPrinted(_)), _) => total,
+        (_, Some(Settled::AsPrinted(_))) => Some(with_off),
+        (Some(Settled::Derived(_)), _) => total,
+        (_, Some(Settled::Derived(_))) => Some(with_off),
+        _ => total,
+    }
+}
+
+/// Whether `price` for `quantity` is the printed total, before or after a discount of `off`. `None` where not both are
+/// printed.
+pub fn explains(price: Option<Decimal>, quantity: Decimal, total: Option<Decimal>, off: Decimal) -> Option<bool> {
+    let (price, total) = (price?, total?);
+    let before = total_before(Some(price), quantity, Some(total), off);
+    let settled = unit_price(Some(price), quantity, before);
+    Some(quantity > Decimal::ZERO && matches!(settled, Some(Settled::AsPrinted(_) | Settled::Derived(_))))
+}
+
 /// Whether `price` for `quantity` prints as `total`.
 fn gives(price: Decimal, quantity: Decimal, total: Decimal) -> Option<bool> {
     Some(within(price.checked_mul(quantity)?, total, half_step(total.scale())))
@@ -110,6 +139,32 @@ mod tests {
             .prop_map(|(low, mid, high, scale)| Decimal::from_parts(low, mid, high, false, scale))
     }
 
+    #[test]
+    fn a_discount_is_in_the_total_or_still_to_be_taken_off() {
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        for (price, quantity, total, off, before) in [
+            ("10.00", "3", "30.00", "3.00", "30.00"),
+            ("10.00", "3", "27.00", "3.00", "30.00"),
+            ("10.00", "3", "27.00", "0", "27.00"),
+            ("10.00", "3", "25.00", "3.00", "25.00"),
+            // By the rounding of 0.04 both would do.
+            ("0.04", "12000", "450.00", "30.00", "480.00"),
+            ("0.04", "12000", "450.00", "10.00", "450.00"),
+        ] {
+            let found = total_before(Some(number(price)), number(quantity), Some(number(total)), number(off));
+            assert_eq!(found, Some(number(before)), "{price} x {quantity} = {total}, {off} off");
+        }
+        assert_eq!(total_before(None, number("3"), Some(number("27.00")), number("3.00")), Some(number("27.00")));
+        let fits = |quantity: &str, off: &str| {
+            explains(Some(number("10.00")), number(quantity), Some(number("27.00")), number(off))
+        };
+        assert_eq!(
+            [fits("3", "3"), fits("3", "0"), fits("3000", "3"), fits("0", "0")].map(Option::unwrap),
+            [true, false, false, false]
+        );
+        assert_eq!(explains(None, number("3"), Some(number("27")), Decimal::ZERO), None);
+    }
+
     proptest! {
         #[test]
         fn any_numbers_are_settled_or_told_to_be_too_large(
@@ -118,6 +173,7 @@ mod tests {
             prop_assume!(!quantity.is_zero());
             for (price, total) in [(Some(price), Some(total)), (None, Some(total)), (Some(price), None)] {
                 unit_price(price, quantity, total);
+                explains(price, quantity, total, total.unwrap_or(quantity));
             }
             crate::cart::tax::net(total, Decimal::from(rate), quantity, price.scale());
         }
