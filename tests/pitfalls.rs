@@ -129,6 +129,61 @@ fn a_rewritten_page_promises_nothing_about_bytes_that_it_has_not() {
     }
 }
 
+/// A piece of a page, as scripts fetch them: it gets no bar, and this one holds nothing that is changed.
+const PIECE: &str = "Sec-Fetch-Dest: empty\r\nAccept: */*\r\n";
+
+#[test]
+fn a_page_of_a_session_in_which_nothing_is_changed_keeps_what_was_promised() {
+    let world = Punchout::start(|_| {});
+    let cookies = world.enter(&[], "");
+    let answer = world.ask("GET", "/promised", &format!("{cookies}{PIECE}"));
+    let promised = [("etag", "\"x\""), ("digest", "sha-256=eA=="), ("content-md5", "eA=="), ("content-length", "10")];
+    assert_eq!(promised.map(|(name, _)| (name, answer.head.get(name).unwrap_or_default())), promised);
+    assert_eq!(answer.head.get("cache-control"), Some("private, no-store"));
+    assert_eq!(answer.body, b"<p>one</p>"[..].to_vec());
+
+    let packed = world.ask("GET", "/packed", &format!("{cookies}{PIECE}Accept-Encoding: gzip\r\n"));
+    assert_eq!((packed.head.get("content-encoding"), &packed.body[..2]), (Some("gzip"), b"\x1f\x8b".as_slice()));
+    let plain = world.ask("GET", "/packed", &format!("{cookies}{PIECE}Accept-Encoding: gzip;q=0\r\n"));
+    assert_eq!((plain.head.get("content-encoding"), plain.body.as_slice()), (None, b"<p>one</p>".as_slice()));
+}
+
+/// Browsers show such a page or do not; where it is searched, its label is made true.
+#[test]
+fn a_page_that_is_labelled_gzip_and_is_none_is_searched_all_the_same() {
+    let world = Punchout::start(|_| {});
+    let cookies = world.enter(&[], "");
+    for path in ["/promises?labelled", "/cart?labelled"] {
+        let answer = world.ask("GET", path, &cookies);
+        assert_eq!((answer.head.status(), answer.head.get("content-encoding")), (200, None), "{path}");
+        let page = String::from_utf8(answer.body).unwrap();
+        assert!(page.contains("class=checkout") && !page.contains("'/checkout'"), "{path}: {page}");
+    }
+}
+
+/// What a browser kept before its session began, and would show for a 304, has ways to checkout.
+#[test]
+fn a_browser_in_a_session_gets_no_page_that_it_kept() {
+    let world = Punchout::start(|_| {});
+    let cookies = world.enter(&[], "");
+    let condition = "If-None-Match: \"x\"\r\nRange: bytes=0-1\r\n";
+    for (path, who, passes) in [
+        ("/promised", "Accept: text/html\r\n", false),
+        ("/promised", "Sec-Fetch-Dest: iframe\r\n", false),
+        ("/promised", "", true),
+        ("/cart", "", false),
+    ] {
+        world.ask("GET", path, &format!("{cookies}{condition}{who}"));
+        let asked = world.shop.last();
+        assert_eq!((asked.get("if-none-match").is_some(), asked.get("range")), (passes, None), "{path} {who}");
+    }
+    world.ask("GET", "/a.png", &format!("{cookies}{condition}Sec-Fetch-Dest: image\r\n"));
+    assert_eq!(
+        (world.shop.last().get("if-none-match"), world.shop.last().get("range")),
+        (Some("\"x\""), Some("bytes=0-1"))
+    );
+}
+
 /// hyper gives a client no way to see 103, nor a server to send it: it is swallowed, and the answer comes whole.
 #[test]
 fn an_early_hint_is_no_answer() {

@@ -59,10 +59,12 @@ fn a_rule_that_used_to_match_raises_the_alarm_once_and_is_told_when_it_is_back()
     let kept = told.clone();
     let alarms = Shop::start(move |wire, head| {
         let (body, _) = wire.body(head, false)?;
-        kept.lock().unwrap().push(format!("{} {}", head.target(), String::from_utf8(body).unwrap()));
+        let by = head.get("authorization").unwrap_or_default().to_owned();
+        kept.lock().unwrap().push(format!("{} {} {by}", head.target(), String::from_utf8(body).unwrap()));
         wire.send(ok("")).map(|()| true)
     });
-    let webhook = format!("[drift]\nmisses = 2\nwebhook = \"http://{}/hook?key=1\"\n[[buyer]]", alarms.address);
+    let webhook =
+        format!("[drift]\nmisses = 2\nwebhook = \"http://bot:t0ken@{}/hook?key=1\"\n[[buyer]]", alarms.address);
     let punchout =
         punchout(|text| text.replace("[[buyer]]", &webhook).replace("price = ", "unit = \"td.unit\"\nprice = "));
     let cookies = punchout.enter(&[], "");
@@ -87,4 +89,6 @@ fn a_rule_that_used_to_match_raises_the_alarm_once_and_is_told_when_it_is_back()
     let told = told.lock().unwrap().clone();
     assert!(told[0].starts_with("/hook?key=1 {\"event\":\"rule-lost\",\"rule\":\"shop.cart.unit\""), "{told:?}");
     assert!(told[1].contains("\"event\":\"rule-found\""), "{told:?}");
+    // bot:t0ken
+    assert!(told.iter().all(|told| told.ends_with(" Basic Ym90OnQwa2Vu")), "{told:?}");
 }

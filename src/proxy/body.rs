@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::request_line::Followed;
-use crate::rewrite::body::RewritingBody;
+use super::rewritten::Rewriting;
+use crate::rewrite::ahead::Ahead;
 use crate::rewrite::coding::CodedBody;
-use crate::rewrite::tap::Tapped;
 use crate::upstream;
 
 /// What an answer consists of. An enum, not a box: a visitor's bytes pass through without an allocation.
@@ -19,7 +19,7 @@ pub enum Body {
     /// A page of our own.
     Page(Bytes),
     /// The shop's page, rewritten. Boxed: visitors pay nothing for its size.
-    Rewritten(Box<CodedBody<RewritingBody<Tapped<CodedBody<upstream::Body>>>>>),
+    Rewritten(Box<CodedBody<Ahead<Rewriting>>>),
     /// Any of these, of which a line is logged at its end. Boxed, as few are.
     Followed(Box<Followed>),
     /// Nothing.

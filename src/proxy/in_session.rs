@@ -22,7 +22,7 @@ use super::body::Body;
 use super::carried;
 use super::forward;
 use super::report_only;
-use super::rewritten::{self, OpenPage, Opened};
+use super::rewritten::{self, Leaving, OpenPage, Opened};
 use crate::cart::read_html::Reader;
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
@@ -37,7 +37,7 @@ use crate::punchout::record::Recorder;
 use crate::punchout::{self, bar, hygiene};
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::carrier::Carrier;
-use crate::rewrite::coding::{ASKED_OF_SHOP, Coding};
+use crate::rewrite::coding::ASKED_OF_SHOP;
 use crate::rewrite::controls::{Leave, Seen, Way};
 use crate::rewrite::csp::Opening;
 use crate::rewrite::page::Page;
@@ -57,8 +57,8 @@ struct Asked {
     cart: bool,
     /// It is made by a script, for a piece of a page: nothing can be added at that piece's end.
     piece: bool,
-    /// What the buyer's browser decodes.
-    coding: Coding,
+    /// How a page leaves for the buyer's browser.
+    leaving: Leaving,
     /// What takes an earlier stay's cookies out of the browser; on a session's first page alone.
     expiring: Vec<HeaderValue>,
 }
@@ -101,7 +101,7 @@ pub async fn serve(
         path: request.uri().path().to_owned(),
         cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
         piece: is_piece(request.headers()),
-        coding: rewritten::wanted_coding(x, request.headers()),
+        leaving: rewritten::leaving(x, request.headers(), true),
     };
     let (head, body) = request.into_parts();
     let carrier = carried::carrier(x, &head);
@@ -123,7 +123,7 @@ pub async fn serve(
     let connect = Some(answer.body().waited());
     x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
     keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
-    bring_back(x, session, buyer, &asked, carrier, answer, recorder)
+    bring_back(x, session, buyer, &asked, carrier, answer, recorder).await
 }
 
 /// The shop's cookies leave sealed, or not at all.
@@ -160,7 +160,7 @@ async fn admit(
     if let Verdict::Deny(number) = verdict {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
-    for_session(x, &mut head, session).await;
+    for_session(x, &mut head, session, asked.cart).await;
     if !asked.expiring.is_empty() {
         hygiene::take_out(x, session, &mut head.headers);
     }
@@ -203,7 +203,7 @@ async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Probl
 }
 
 /// What a session's requests never carry, and what they always do.
-async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
+async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session, cart: bool) {
     if session.is_in_addresses() {
         carried::toward_shop(x, session, head).await;
     } else {
@@ -218,9 +218,14 @@ async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session)
     }
     if rewritten::may_be_page(headers) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
-        // A 304 would show what was kept before the session began, a 206 is a piece that cannot be rewritten.
-        for name in [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
-            headers.remove(name);
+        // A piece cannot be rewritten.
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+        // What was kept before the session began would be shown for a 304.
+        if cart || rewritten::may_be_browser(headers) {
+            for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+                headers.remove(name);
+            }
         }
     }
 }
@@ -247,7 +252,7 @@ fn deny(x: &Exchange, session: &Session, asked: &Asked, denial: usize) -> Respon
 }
 
 /// The shop's answer as the buyer gets it.
-fn bring_back(
+async fn bring_back(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
@@ -260,7 +265,7 @@ fn bring_back(
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
         Opened::Page(page) if session.report_only => {
-            return Ok(report(x, session, buyer, asked, carrier, page, recorder));
+            return Ok(report(x, session, buyer, asked, carrier, page, recorder).await);
         }
         Opened::Unknown(answer, error) if session.report_only => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
@@ -281,8 +286,13 @@ fn bring_back(
     let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
     let (changes, on_failure) = changes(x, session, buyer, asked, opening, following);
+    // On a cart page nothing is left to how a browser reads bytes that we have only looked at.
+    let may_be_same = !asked.cart && changes.end_of_body.is_none();
     let settings = addresses(x, carrier, changes.settings());
-    Ok(page.close(settings, on_failure, asked.coding, true))
+    Ok(match may_be_same {
+        true => page.close_or_pass(settings, on_failure, asked.leaving).await,
+        false => page.close(settings, on_failure, asked.leaving),
+    })
 }
 
 /// The page's addresses as the session's browser must have them.
@@ -299,7 +309,7 @@ fn addresses(
 }
 
 /// A page of a session that only reports: as the shop wrote it, but for its addresses.
-fn report(
+async fn report(
     x: &Exchange,
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
@@ -310,11 +320,11 @@ fn report(
 ) -> Response<Body> {
     if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
         let (settings, on_failure) = report_only::look(x, session, buyer, &mut page, recorder);
-        return page.close(addresses(x, carrier, settings), on_failure, asked.coding, true);
+        return page.close(addresses(x, carrier, settings), on_failure, asked.leaving);
     }
     let nothing = |_: &Failure| String::new();
     let settings = addresses(x, carrier, Settings::new());
-    page.close(settings, OnFailure::PassThrough(Box::new(nothing)), asked.coding, true)
+    page.close_or_pass(settings, OnFailure::PassThrough(Box::new(nothing)), asked.leaving).await
 }
 
 /// Takes cookies out of the browser, but not those that the shop sets in this very answer.

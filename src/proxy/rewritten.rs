@@ -12,13 +12,20 @@ use super::body::Body;
 use super::forward;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
+use crate::rewrite::ahead::{self, Ahead};
 use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
-use crate::rewrite::charset;
-use crate::rewrite::coding::{self, ASKED_OF_SHOP, Coding, Expansion, Unrewritable};
+use crate::rewrite::charset::{self, Declared};
+use crate::rewrite::coding::{self, ASKED_OF_SHOP, CodedBody, Coding, Expansion, Taken, Unrewritable};
 use crate::rewrite::own_name::OwnName;
 use crate::rewrite::response_headers::{self, Rewritable};
 use crate::rewrite::tap::{Tap, Tapped};
 use crate::upstream;
+
+/// A page of the shop's while it is rewritten.
+pub type Rewriting = RewritingBody<Tapped<CodedBody<Tapped<upstream::Body>>>>;
+
+/// What is shorter fits one packet as it is, in bytes.
+const WORTH_PACKING: usize = 1024;
 
 /// An answer, as far as it can be rewritten.
 pub enum Opened {
@@ -60,25 +67,76 @@ pub fn open(method: &Method, answer: Response<upstream::Body>) -> Result<Opened,
     })
 }
 
+/// How a page leaves.
+#[derive(Clone, Copy)]
+pub struct Leaving {
+    /// In this coding, where it is rewritten.
+    pub coding: Coding,
+    /// What the client decodes.
+    pub taken: Taken,
+    /// As in [`response_headers::rewrite_head`].
+    pub personal: bool,
+}
+
 impl OpenPage {
-    /// The page as it leaves: rewritten by `settings`, in `coding`; `personal` as in [`response_headers::rewrite_head`].
+    /// The page as it leaves: rewritten by `settings`.
     pub fn close(
         mut self,
         settings: Settings<'static, 'static>,
         on_failure: OnFailure,
-        coding: Coding,
-        personal: bool,
+        leaving: Leaving,
     ) -> Response<Body> {
         let declared = charset::declared(&self.head.headers);
-        response_headers::rewrite_head(&mut self.head.headers, coding, personal);
+        response_headers::rewrite_head(&mut self.head.headers, leaving.coding, leaving.personal);
         if self.headless {
             return Response::from_parts(self.head, Body::Shop(self.body));
         }
-        let plain = coding::decode(self.body, self.coding, Expansion::default());
-        let plain = Tapped::new(plain, self.tap);
-        let rewritten = RewritingBody::new(plain, settings, declared, DEFAULT_MEMORY, on_failure);
-        Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(rewritten, coding))))
+        let page = rewriting(self.body, self.coding, declared, settings, on_failure, [None, self.tap]);
+        Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(Ahead::of(page), leaving.coding))))
     }
+
+    /// As [`close`](Self::close), but a page in which nothing was changed leaves as the shop sent it where that is known
+    /// at once, and where the client gains nothing by another coding. Not for a page of which one keeps the bytes.
+    pub async fn close_or_pass(
+        mut self,
+        settings: Settings<'static, 'static>,
+        on_failure: OnFailure,
+        leaving: Leaving,
+    ) -> Response<Body> {
+        if self.headless {
+            return self.close(settings, on_failure, leaving);
+        }
+        let declared = charset::declared(&self.head.headers);
+        let (sent, plain) = (Tap::new(ahead::LONGEST), Tap::new(ahead::LONGEST));
+        let taps = [Some(sent.clone()), Some(plain.clone())];
+        let mut page = Ahead::of(rewriting(self.body, self.coding, declared, settings, on_failure, taps));
+        if let Some(same) = page.look(&sent, &plain).await
+            && may_pass(self.coding, same.len(), leaving)
+        {
+            response_headers::pass_head(&mut self.head.headers, leaving.personal);
+            return Response::from_parts(self.head, Body::Page(same));
+        }
+        response_headers::rewrite_head(&mut self.head.headers, leaving.coding, leaving.personal);
+        Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(page, leaving.coding))))
+    }
+}
+
+/// Whether a page of `length` bytes in the shop's coding is as good for the client as one in that which it would get.
+fn may_pass(shops: Coding, length: usize, leaving: Leaving) -> bool {
+    let is_packed = shops != Coding::Identity || leaving.coding == Coding::Identity || length < WORTH_PACKING;
+    is_packed && leaving.taken.holds(shops)
+}
+
+fn rewriting(
+    body: upstream::Body,
+    coding: Coding,
+    declared: Declared,
+    settings: Settings<'static, 'static>,
+    on_failure: OnFailure,
+    [sent, plain]: [Option<Rc<Tap>>; 2],
+) -> Rewriting {
+    let plain = Tapped::new(coding::decode(Tapped::new(body, sent), coding, Expansion::default()), plain);
+    RewritingBody::new(plain, settings, declared, DEFAULT_MEMORY, on_failure)
 }
 
 /// Serves a visitor. Where the shop is known by another name than its own, its pages are mapped to that; everywhere else
@@ -102,7 +160,7 @@ async fn serve_mapped(
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let coding = wanted_coding(x, request.headers());
+    let leaving = leaving(x, request.headers(), false);
     if may_be_page(request.headers()) {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
     }
@@ -125,14 +183,15 @@ async fn serve_mapped(
                 String::new()
             };
             let settings = own.in_page(Settings::new());
-            Ok(page.close(settings, OnFailure::PassThrough(Box::new(tail)), coding, false))
+            Ok(page.close_or_pass(settings, OnFailure::PassThrough(Box::new(tail)), leaving).await)
         }
     }
 }
 
-/// The coding in which a rewritten page goes to whoever sent `headers`.
-pub fn wanted_coding(x: &Exchange, headers: &HeaderMap) -> Coding {
-    if x.plan().compress { Coding::wanted(headers) } else { Coding::Identity }
+/// How a page leaves for whoever sent `headers`.
+pub fn leaving(x: &Exchange, headers: &HeaderMap, personal: bool) -> Leaving {
+    let coding = if x.plan().compress { Coding::wanted(headers) } else { Coding::Identity };
+    Leaving { coding, taken: Coding::taken(headers), personal }
 }
 
 /// Whether the answer may be a page: browsers say what they want.
@@ -142,6 +201,11 @@ pub fn may_be_page(headers: &HeaderMap) -> bool {
         Some(kind) => matches!(kind.as_bytes(), b"document" | b"iframe" | b"frame" | b"empty" | b"embed" | b"object"),
         None => !headers.contains_key(ACCEPT) || names_html(headers) || accepts(headers, b"*/*"),
     }
+}
+
+/// Whether a browser may ask, and show what it kept of the page. All of them say what they take; programs may not.
+pub fn may_be_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(ACCEPT) || headers.contains_key("sec-fetch-dest")
 }
 
 fn names_html(headers: &HeaderMap) -> bool {

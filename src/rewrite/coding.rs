@@ -98,21 +98,20 @@ impl Coding {
         Ok(found)
     }
 
+    /// The codings that a client with these request headers decodes.
+    pub fn taken(headers: &HeaderMap) -> Taken {
+        let weights = weights(headers);
+        let known = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+        Taken(known.map(|coding| (weight_of(coding, &weights) > 0).then_some(coding)))
+    }
+
     /// The coding for a buyer with these request headers: what they weigh highest, and among equals what costs us least
     /// for what it saves (zstd, gzip, then Brotli, which saves a little more than gzip at four times its price).
     pub fn wanted(headers: &HeaderMap) -> Coding {
-        let weights: Vec<(String, u16)> = headers
-            .get_all(ACCEPT_ENCODING)
-            .iter()
-            .flat_map(|value| String::from_utf8_lossy(value.as_bytes()).split(',').map(weighed).collect::<Vec<_>>())
-            .collect();
-        let weight_of = |coding: Coding| {
-            let named = weights.iter().find(|(name, _)| Coding::named(name) == Some(coding));
-            named.or_else(|| weights.iter().find(|(name, _)| name == "*")).map_or(0, |(_, weight)| *weight)
-        };
+        let weights = weights(headers);
         let mut best = (Coding::Identity, 0);
         for coding in [Coding::Zstd, Coding::Gzip, Coding::Brotli] {
-            let weight = weight_of(coding);
+            let weight = weight_of(coding, &weights);
             if weight > best.1 {
                 best = (coding, weight);
             }
@@ -131,6 +130,29 @@ impl Coding {
             _ => return None,
         })
     }
+}
+
+/// The codings that a client decodes.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken([Option<Coding>; 4]);
+
+impl Taken {
+    /// Whether an answer in `coding` can be read.
+    pub fn holds(self, coding: Coding) -> bool {
+        coding == Coding::Identity || self.0.contains(&Some(coding))
+    }
+}
+
+fn weights(headers: &HeaderMap) -> Vec<(String, u16)> {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    lines
+        .flat_map(|value| String::from_utf8_lossy(value.as_bytes()).split(',').map(weighed).collect::<Vec<_>>())
+        .collect()
+}
+
+fn weight_of(coding: Coding, weights: &[(String, u16)]) -> u16 {
+    let named = weights.iter().find(|(name, _)| Coding::named(name) == Some(coding));
+    named.or_else(|| weights.iter().find(|(name, _)| name == "*")).map_or(0, |(_, weight)| *weight)
 }
 
 /// One element of Accept-Encoding as its name and its weight in thousandths. What cannot be read as a weight is 0:
@@ -160,7 +182,7 @@ pub enum CodedBody<B> {
 
 /// The reading end of a decoder or encoder.
 pub struct Coded {
-    reader: Pin<Box<dyn AsyncRead>>,
+    reader: Decoder,
     buffer: BytesMut,
     /// What came in, what went out and how far that may grow; for decoders only.
     growth: Option<Growth>,
@@ -188,14 +210,10 @@ where
         counter.set(counter.get() + frame.data_ref().map_or(0, |data| data.len() as u64));
         frame
     }));
-    let reader: Pin<Box<dyn AsyncRead>> = match coding {
+    let reader: Decoder = match coding {
         Coding::Identity => Box::pin(input),
-        Coding::Gzip => {
-            let mut decoder = GzipDecoder::new(input);
-            decoder.multiple_members(true);
-            Box::pin(decoder)
-        }
-        Coding::Deflate => Box::pin(EitherDeflate::Unknown(Some(Box::pin(input)))),
+        Coding::Gzip => Box::pin(ByFirstByte::new(input, gzip_or_plain)),
+        Coding::Deflate => Box::pin(ByFirstByte::new(input, either_deflate)),
         Coding::Brotli => Box::pin(BrotliDecoder::new(input)),
         Coding::Zstd => {
             // RFC 9659: a content coding has a window of 8 MB at most
@@ -214,7 +232,7 @@ where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let reader: Pin<Box<dyn AsyncRead>> = match coding {
+    let reader: Decoder = match coding {
         Coding::Identity | Coding::Deflate => return CodedBody::Plain(body),
         Coding::Gzip => Box::pin(GzipEncoder::with_quality(reader_of(body), Level::Precise(1))),
         Coding::Brotli => {
@@ -236,7 +254,7 @@ where
 }
 
 impl Coded {
-    fn new(reader: Pin<Box<dyn AsyncRead>>, growth: Option<Growth>) -> Self {
+    fn new(reader: Decoder, growth: Option<Growth>) -> Self {
         Coded { reader, buffer: BytesMut::new(), growth, ended: false }
     }
 
@@ -305,33 +323,54 @@ where
     }
 }
 
-/// "deflate" names the zlib format, but old servers send bare deflate. The first byte tells: in zlib its low half is 8
-/// (RFC 1950), in which bare deflate would begin with a stored block padded by a bit that encoders leave 0.
-enum EitherDeflate<R> {
-    Unknown(Option<Pin<Box<R>>>),
-    Zlib(ZlibDecoder<Pin<Box<R>>>),
-    Bare(DeflateDecoder<Pin<Box<R>>>),
+/// The reading end of a decoder or encoder, for whatever body it reads.
+type Decoder = Pin<Box<dyn AsyncRead>>;
+
+/// The decoder for a stream of this first byte.
+type Choice<R> = fn(u8, Pin<Box<R>>) -> Decoder;
+
+/// Reads a stream by what its first byte says that it is.
+struct ByFirstByte<R> {
+    unknown: Option<Pin<Box<R>>>,
+    known: Option<Decoder>,
+    decoder: Choice<R>,
 }
 
-impl<R: AsyncBufRead> AsyncRead for EitherDeflate<R> {
+impl<R: AsyncBufRead> ByFirstByte<R> {
+    fn new(input: R, decoder: Choice<R>) -> Self {
+        ByFirstByte { unknown: Some(Box::pin(input)), known: None, decoder }
+    }
+}
+
+impl<R: AsyncBufRead> AsyncRead for ByFirstByte<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            match &mut *self {
-                EitherDeflate::Unknown(input) => {
-                    let Some(reader) = input else { return Poll::Ready(Ok(())) };
-                    let first = ready!(reader.as_mut().poll_fill_buf(cx))?.first().copied();
-                    let (Some(first), Some(reader)) = (first, input.take()) else { return Poll::Ready(Ok(())) };
-                    *self = if first & 0x0f == 8 {
-                        EitherDeflate::Zlib(ZlibDecoder::new(reader))
-                    } else {
-                        EitherDeflate::Bare(DeflateDecoder::new(reader))
-                    };
-                }
-                EitherDeflate::Zlib(decoder) => return Pin::new(decoder).poll_read(cx, buffer),
-                EitherDeflate::Bare(decoder) => return Pin::new(decoder).poll_read(cx, buffer),
-            }
+        if let Some(input) = &mut self.unknown {
+            let first = ready!(input.as_mut().poll_fill_buf(cx))?.first().copied();
+            let (Some(first), Some(input)) = (first, self.unknown.take()) else { return Poll::Ready(Ok(())) };
+            self.known = Some((self.decoder)(first, input));
+        }
+        match &mut self.known {
+            Some(known) => known.as_mut().poll_read(cx, buffer),
+            None => Poll::Ready(Ok(())),
         }
     }
+}
+
+/// What begins with another byte than gzip does (RFC 1952) was never compressed, whatever its label says: a page that was
+/// printed past the shop's compressor. It is read as it is, and searched like any other.
+fn gzip_or_plain<R: AsyncBufRead + 'static>(first: u8, input: Pin<Box<R>>) -> Decoder {
+    if first != 0x1f {
+        return input;
+    }
+    let mut decoder = GzipDecoder::new(input);
+    decoder.multiple_members(true);
+    Box::pin(decoder)
+}
+
+/// "deflate" names the zlib format, but old servers send bare deflate. The first byte tells: in zlib its low half is 8
+/// (RFC 1950), in which bare deflate would begin with a stored block padded by a bit that encoders leave 0.
+fn either_deflate<R: AsyncBufRead + 'static>(first: u8, input: Pin<Box<R>>) -> Decoder {
+    if first & 0x0f == 8 { Box::pin(ZlibDecoder::new(input)) } else { Box::pin(DeflateDecoder::new(input)) }
 }
 
 #[cfg(test)]
@@ -465,11 +504,28 @@ mod tests {
     #[test]
     fn rubbish_is_an_error_and_nothing_is_an_empty_page() {
         for coding in CODED {
-            assert!(decoded(coding, b"\x07this is not compressed at all", 7).1.is_err(), "{coding:?}");
+            assert!(decoded(coding, b"\x1f\x07this is not compressed at all", 7).1.is_err(), "{coding:?}");
             let (output, end) = decoded(coding, b"", 1);
             end.unwrap_or_else(|error| panic!("{coding:?}: {error}"));
             assert!(output.is_empty());
         }
+    }
+
+    #[test]
+    fn a_page_that_is_labelled_gzip_and_is_none_is_read_as_it_is() {
+        for size in [1, 7, 1000] {
+            let (output, end) = decoded(Coding::Gzip, b"<html><p>never compressed</p>", size);
+            end.unwrap();
+            assert_eq!(output, b"<html><p>never compressed</p>");
+        }
+    }
+
+    #[test]
+    fn a_client_takes_what_it_weighs_above_nothing() {
+        let taken = Coding::taken(&request("br, gzip;q=0, *;q=0.1"));
+        let expected = [(Coding::Brotli, true), (Coding::Gzip, false), (Coding::Zstd, true), (Coding::Identity, true)];
+        assert_eq!(expected.map(|(coding, _)| (coding, taken.holds(coding))), expected);
+        assert!(!Coding::taken(&HeaderMap::new()).holds(Coding::Gzip));
     }
 
     #[test]

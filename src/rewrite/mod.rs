@@ -2,7 +2,7 @@
 //! than its own.
 //!
 //! ```text
-//! shop's body -> coding::decode (-> tap) -> body::RewritingBody(page's settings) -> coding::encode -> buyer
+//! shop's body -> coding::decode (-> tap) -> body::RewritingBody(page's settings) (-> ahead) -> coding::encode -> buyer
 //! shop's head -> response_headers::rewritable -> response_headers::rewrite_head, csp::Opening
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! shop's own name they never do.
 
 pub mod addresses;
+pub mod ahead;
 pub mod body;
 pub mod carrier;
 pub mod charset;

@@ -65,6 +65,16 @@ pub fn rewrite_head(headers: &mut HeaderMap, coding: Coding, personal: bool) {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    keep_personal(headers, personal);
+}
+
+/// The head of a page that leaves as the shop sent it, all but its trailers; `personal` as in [`rewrite_head`].
+pub fn pass_head(headers: &mut HeaderMap, personal: bool) {
+    headers.remove(TRAILER);
+    keep_personal(headers, personal);
+}
+
+fn keep_personal(headers: &mut HeaderMap, personal: bool) {
     if personal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     }

@@ -38,6 +38,15 @@ impl Tap {
         self.tell();
     }
 
+    /// Keeps no more. Gives the page, where it has come to its end and was not too long.
+    pub fn let_go(&self) -> Option<Vec<Bytes>> {
+        let mut kept = self.kept.borrow_mut();
+        let frames = std::mem::take(&mut kept.frames);
+        let is_whole = kept.ended && kept.bytes <= self.most;
+        kept.bytes = usize::MAX;
+        is_whole.then_some(frames)
+    }
+
     fn frame(&self, data: &Bytes) {
         let mut kept = self.kept.borrow_mut();
         kept.bytes = kept.bytes.saturating_add(data.len());

@@ -151,7 +151,10 @@ fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
     let (body, _) = wire.body(head, false)?;
     let page = |html: String| {
         let length = html.len();
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{html}")
+        let label = if head.target().ends_with("?labelled") { "Content-Encoding: gzip\r\n" } else { "" };
+        format!(
+            "HTTP/1.1 200 OK\r\n{label}Content-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{html}"
+        )
     };
     let path = head.target().split('?').next().unwrap_or_default();
     let is_head = head.method() == "HEAD";
@@ -165,6 +168,16 @@ fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
             "<html><body><table><tr class=line><td class=name>{article}</td><td class=sku>A-1</td><td class=quantity>2</td>\
              <td class=price>12,50</td></tr></table><a class=checkout href='/checkout'>Checkout</a></body></html>"
         )))?,
+        (_, "/promised") => wire.send(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nETag: \"x\"\r\nDigest: sha-256=eA==\r\nContent-MD5: eA==\r\n\
+             Transfer-Encoding: chunked\r\n\r\n4\r\n<p>o\r\n5\r\nne</p\r\n1\r\n>\r\n0\r\n\r\n",
+        )?,
+        (_, "/packed") => {
+            // gzip of "<p>one</p>"
+            const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xb3\x29\xb0\xcb\xcf\x4b\xb5\xd1\x2f\xb0\x03\0\xd8\0\xc1\x88\x0a\0\0\0";
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: ";
+            wire.send([format!("{head}{}\r\n\r\n", GZIP.len()).as_bytes(), GZIP].concat())?;
+        }
         (_, "/promises") => {
             let promises = "ETag: \"x\"\r\nDigest: sha-256=eA==\r\nContent-MD5: eA==\r\nAccept-Ranges: bytes";
             let page = page("<html><body><a href='/checkout' class=checkout>x</a></body></html>".into());
