@@ -19,6 +19,8 @@ pub(super) struct Priced {
     pub(super) line: Line,
     /// Its tax rate in percent, where it is known.
     pub(super) rate: Option<Decimal>,
+    /// Which line of the page it is, from 1.
+    pub(super) number: usize,
 }
 
 /// The lines as they are returned. `beside` holds the texts of what stands beside the lines, in the order of the rules.
@@ -41,6 +43,10 @@ pub(super) fn finish(
         settling.tax_off();
         settling.compare(sums);
     }
+    // A line without a right value is none, for whoever takes lines one by one.
+    let broken: Vec<usize> =
+        settling.findings.iter().filter(|finding| finding.is_firm()).filter_map(|finding| finding.line).collect();
+    settling.lines.retain(|priced| !broken.contains(&priced.number));
     settling.lines.into_iter().map(|priced| priced.line).collect()
 }
 
@@ -201,8 +207,9 @@ impl Settling<'_> {
             ..Line::default()
         };
         let detail = format!("{:?}, {amount}, stands beside the lines", line.name);
-        self.lines.push(Priced { line, rate: charge.tax.or(self.money.tax) });
-        self.findings.push(Finding::on_line(code::CHARGE_LINE, Severity::Info, self.lines.len(), detail));
+        let number = self.lines.last().map_or(1, |last| last.number + 1);
+        self.lines.push(Priced { line, rate: charge.tax.or(self.money.tax), number });
+        self.findings.push(Finding::on_line(code::CHARGE_LINE, Severity::Info, number, detail));
     }
 
     /// Takes a discount on the whole cart off the first `counted` lines, each by its share, to the last cent.
@@ -230,8 +237,8 @@ impl Settling<'_> {
         if self.money.prices == Prices::Net {
             return;
         }
-        for (at, Priced { line, rate }) in self.lines.iter_mut().enumerate() {
-            let on_line = |code, severity, detail| Finding::on_line(code, severity, at + 1, detail);
+        for Priced { line, rate, number } in &mut self.lines {
+            let on_line = |code, severity, detail| Finding::on_line(code, severity, *number, detail);
             let Some(rate) = *rate else {
                 self.findings.push(on_line(code::TAX_UNKNOWN, Severity::Error, "no tax rate".to_owned()));
                 continue;
@@ -284,7 +291,7 @@ impl Settling<'_> {
 
     /// What the returned lines come to, in the shop's terms: with tax where it prints that.
     fn returned(&self) -> Option<Decimal> {
-        self.lines.iter().try_fold(Decimal::ZERO, |sum, Priced { line, rate }| {
+        self.lines.iter().try_fold(Decimal::ZERO, |sum, Priced { line, rate, .. }| {
             let factor = match (self.money.prices, rate) {
                 (Prices::Gross, Some(rate)) => tax::factor(*rate)?,
                 _ => Decimal::ONE,

@@ -133,7 +133,7 @@ impl Typing<'_> {
             line.extra.push(("tax".to_owned(), rate.to_string()));
         }
         self.take_off(off, &mut line);
-        Some(Priced { line, rate })
+        Some(Priced { line, rate, number: self.number })
     }
 
     /// The line's own rate, else that of all lines. What cannot be read is reported; what is missing only where it is
