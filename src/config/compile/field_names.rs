@@ -5,6 +5,7 @@ use super::Notes;
 use crate::config::document::nearest;
 use crate::config::file::{BuyerFile, File};
 use crate::config::plan::Buyers;
+use crate::finding::{KNOWN, Known, Severity, code};
 use crate::protocol::oci::FieldName;
 use crate::protocol::oci::fields::FIELDS;
 
@@ -16,10 +17,14 @@ pub(super) fn field_names(file: &File, buyers: &Buyers, notes: &mut Notes<'_>) {
             check(source, &name, &format!("{key}.{section}"), notes);
         }
         let Some(buyer) = source.name.as_deref().and_then(|name| buyers.named(name)) else { continue };
+        let stays = |known: &&Known| known.code == code::FIELD_MISSING;
+        if KNOWN.iter().find(stays).is_some_and(|known| buyer.severities.of(known) != Severity::Error) {
+            continue;
+        }
         for (place, name) in source.required.iter().enumerate() {
             if FieldName::parse(name).is_some_and(|field| !buyer.mapping.fills(&field)) {
                 let message = format!(
-                    "`{name}` is filled by nothing, so that every cart would stay: say in [buyer.fields] what it is"
+                    "`{name}` is required, and nothing fills it, so that every cart would stay: say in [buyer.fields] what it is"
                 );
                 notes.fault(format!("{key}.required[{place}]"), message);
             }
