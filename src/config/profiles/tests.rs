@@ -34,7 +34,7 @@ fn plan(buyer: &str) -> Result<crate::config::Plan, Vec<String>> {
 #[test]
 fn every_profile_makes_a_plan() {
     for (name, _) in PROFILES {
-        let fields = "[buyer.fields]\nEXT_CATEGORY = { class = \"link\" }\n";
+        let fields = "[buyer.fields]\nEXT_CATEGORY = \"31161504\"\n";
         let plan = plan(&format!("hooks = [\"https://a.example\"]\nprofile = \"{name}\"\n{fields}"));
         assert!(plan.is_ok(), "{name}: {plan:?}");
     }
