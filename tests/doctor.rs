@@ -124,7 +124,7 @@ fn table() -> Vec<Row> {
         ("clock wrong", Planted { shop: an_hour_ago, ..planted() }, ("shop-clock", "fault", "behind this clock")),
         (
             "the shop forgets soon",
-            Planted { shop: short_lived, ..planted() },
+            Planted { shop: |head, _| short_lived(head), ..planted() },
             ("shop-session", "warning", "signs a buyer out 10m after signing in"),
         ),
         (
@@ -158,7 +158,7 @@ fn replace(head: &mut [String], old: &str, new: &str) {
 }
 
 /// The visit's cookie ends ten minutes after it was set.
-fn short_lived(head: &mut Vec<String>, _: &mut Vec<u8>) {
+fn short_lived(head: &mut [String]) {
     for line in head.iter_mut().filter(|line| line.contains("NVSESJON=")) {
         line.push_str("; Max-Age=600");
     }
@@ -436,7 +436,8 @@ fn accounts_that_calls_alone_tell_are_looked_at_as_far_as_it_goes() {
         let accounts = "accounts = { strategy = \"per-user\", username = \"{parameter.EMAIL}\", password = \"Pin-{parameter.PIN}\" }";
         with_line(&text, "accounts = ", accounts).replace("epost = ", "mail = ")
     };
-    let files: [(fn(String) -> String, _, _); 3] = [
+    type Change = fn(String) -> String;
+    let files: [(Change, _, _); 3] = [
         (per_user, "told from EMAIL and PIN of the catalog call", ("ok", "the form is on /konto/logg-inn")),
         (passthrough, "the catalog call's own USERNAME and PASSWORD", ("ok", "the form is on /konto/logg-inn")),
         (without_form, "told from EMAIL and PIN", ("fault", "no field `mail`")),
