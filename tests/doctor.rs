@@ -116,6 +116,11 @@ fn table() -> Vec<Row> {
             ("frames", "fault", "X-Frame-Options: SAMEORIGIN"),
         ),
         (
+            "signed in for good",
+            Planted { shop: |head, _| replace(head, "; HttpOnly", ""), ..planted() },
+            ("sealing", "fault", "NVSESJON alone a browser stays signed in"),
+        ),
+        (
             "unit missing",
             Planted { file: |text| text.replace("unit = \"td.enhet\"\n", ""), ..planted() },
             ("mapping", "fault", "PO-UNIT"),
@@ -369,6 +374,7 @@ fn where_all_is_well_every_line_is_ok() {
         "accounts",
         "sign-in",
         "shop-session",
+        "sealing",
         "cart",
         "checkout",
         "mapping",

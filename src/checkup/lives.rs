@@ -1,6 +1,5 @@
 //! How long the shop remembers who has signed in, against how long a session may last here.
 
-use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -8,9 +7,7 @@ use http::header::SET_COOKIE;
 
 use super::{CLOCK, Check};
 use crate::config::plan::SessionLimits;
-use crate::exchange::Shop;
-use crate::punchout::visit_as;
-use crate::shop::{Browser, Jar, Page, SignIn};
+use crate::shop::{Jar, Page, SignIn, SignedIn, Visit};
 
 /// What a report calls it.
 pub(super) const NAME: &str = "shop-session";
@@ -43,9 +40,9 @@ fn claims(value: &[u8]) -> Option<serde_json::Value> {
     serde_json::from_slice(&BASE64URL_NOPAD.decode(payload).ok()?).ok()
 }
 
-/// Looks at the cookies of somebody who has just signed in, which led to `page`.
-pub(super) async fn look(shop: &Rc<Shop>, browser: &Browser, rules: &SignIn, jar: &Jar, page: &Page) -> Check {
-    let (limits, now) = (&shop.plan.session, SystemTime::now());
+/// Looks at the cookies of somebody who has just signed in.
+pub(super) async fn look(limits: &SessionLimits, rules: &SignIn, visit: &Visit, signed_in: &SignedIn) -> Check {
+    let (jar, now) = (visit.jar(), SystemTime::now());
     let lives: Vec<Life> = jar.lives().map(Life::of).collect();
     for life in &lives {
         if let Some(ahead) = life.begins.and_then(|at| at.duration_since(now).ok()).filter(|by| by.as_secs() > CLOCK) {
@@ -60,14 +57,15 @@ pub(super) async fn look(shop: &Rc<Shop>, browser: &Browser, rules: &SignIn, jar
         return Check::ok(NAME, lasting(&lives, now));
     }
     // What the shop shows to who has all of them, and sets anew.
-    let address = page.address();
-    let all = open(shop, browser, jar.clone(), address).await.filter(|page| rules.shows(page) == Some(true));
+    let page = &signed_in.page;
+    let open = async |jar: Jar| visit.with_jar(jar).open(page.address()).await.ok();
+    let all = open(jar.clone()).await.filter(|page| rules.shows(page) == Some(true));
     let Some(all) = all else {
         let seen = format!("{}; whether that matters cannot be told", told(&soon));
         return Check::ok(NAME, format!("{seen}: on {} no element of `success` shows", page.url.path()));
     };
     for (name, left) in &soon {
-        let without = open(shop, browser, jar.without(name), address).await;
+        let without = open(jar.without(name)).await;
         if without.is_none_or(|page| rules.shows(&page) == Some(true)) {
             continue;
         }
@@ -93,10 +91,6 @@ fn judge(name: &str, left: Duration, is_renewed: bool, limits: &SessionLimits) -
     );
     let seen = format!("the shop signs a buyer out {left_told} after signing in (`{name}`), whatever it does");
     (left < limits.longest).then(|| Check::warning(NAME, seen, advice))
-}
-
-async fn open(shop: &Rc<Shop>, browser: &Browser, jar: Jar, address: &str) -> Option<Page> {
-    visit_as(shop, browser.clone(), jar).ok()?.open(address).await.ok()
 }
 
 fn sets(page: &Page, name: &str) -> bool {

@@ -9,6 +9,7 @@ mod callers;
 pub mod canary;
 pub mod front;
 mod lives;
+mod sealing;
 pub mod shop;
 
 use std::time::SystemTime;

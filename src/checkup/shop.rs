@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use http::HeaderValue;
 use http::header::DATE;
 
-use super::{Check, Report, callers, certificate_of, clock, lives};
+use super::{Check, Report, callers, certificate_of, clock, lives, sealing};
 use crate::cart::Cart;
 use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::exchange::Shop;
@@ -179,24 +179,25 @@ async fn one_account(
             return false;
         }
     };
-    let mut life = None;
     if let (Some(account), Some(rules)) = (account, &shop.plan.shop.sign_in) {
         let signed_in = sign_in(rules, &mut visit, account).await;
-        if let (Ok(signed_in), true) = (&signed_in, stays) {
-            let (browser, jar) = (browser(&shop.plan), visit.jar().clone());
-            life = Some(lives::look(shop, &browser, rules, &jar, &signed_in.page).await);
-        }
         let missing = matches!(&signed_in, Err(problem) if problem.kind == Kind::SignInFormMissing);
         if missing || signed_in.is_ok() {
             drift::looked(shop, "shop.sign_in", !missing);
         }
+        let (mut life, mut seal) = (None, None);
+        if let (Ok(signed_in), true) = (&signed_in, stays) {
+            life = Some(lives::look(&shop.plan.session, rules, &visit, signed_in).await);
+            seal = sealing::look(&shop.plan.shop, &visit, signed_in).await;
+        }
         let check = signed_in_as(&account.username, signed_in.map(|_| ()));
         let good = check.verdict == super::Verdict::Ok;
         report.push(check);
+        report.checks.extend(life);
+        report.checks.extend(seal);
         if !good {
             return false;
         }
-        report.checks.extend(life);
     }
     if stays {
         stay(shop, buyer, &mut visit, gives_way, report).await;
@@ -299,8 +300,8 @@ fn no_cart(problem: &Problem) -> Check {
 /// The cart with something in it: whether lines were found.
 async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str, report: &mut Report) -> bool {
     let plan = &shop.plan.shop;
-    let cart = match read_cart::read(&plan.cart, &plan.cart_address, &plan.cart_pages, visit).await {
-        Ok(cart) => cart,
+    let cart = match read_cart::read_whole(&shop.plan, visit).await {
+        Ok(whole) => whole.cart,
         Err(problem) => {
             report.push(no_cart(&problem));
             report.unreached(&OF_BUYER[4..]);
