@@ -56,6 +56,10 @@ fn without_tags(value: &str) -> Cow<'_, str> {
     }
     TAG.replace_all(value, |found: &regex::Captures<'_>| {
         let name = found.get(1).map_or("", |name| name.as_str()).to_ascii_lowercase();
+        // A size ("Gloves <S>"), where nothing is struck out.
+        if &found[0] == "<S>" && !value.to_ascii_lowercase().contains("</s") {
+            return "<S>";
+        }
         let inline = [
             "a", "abbr", "b", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub", "sup",
             "tt", "u",
@@ -102,6 +106,8 @@ mod tests {
             ("Kaffe <250 g> \"mørk\" & a<b", "Kaffe <250 g> \"mørk\" & a<b"),
             ("a\0b\u{7}c\u{ad}d\u{200b}e", "abcde"),
             ("<!-- x --> y <!-- > -->", "y"),
+            ("Gloves <S>", "Gloves <S>"),
+            ("<S>99,-</S> 89,-", "99,- 89,-"),
             ("\u{2028}x\u{3000}y", "x y"),
             ("🔩 5 €", "🔩 5 €"),
         ] {
