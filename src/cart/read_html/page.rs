@@ -41,12 +41,11 @@ impl Page {
         }
         let name = element.tag_name();
         let tag = Tag::named(&name);
-        if tag.matters() {
-            let tags: Vec<_> = self.open.iter().map(|open| open.tag).collect();
-            if let Some(index) = closed_by(tag, &tags) {
-                self.note_unclosed(tags[index], &name);
-                self.close_from(index);
-            }
+        if tag.matters()
+            && let Some(index) = closed_by(tag, self.open.iter().map(|open| open.tag))
+        {
+            self.note_unclosed(self.open[index].tag, &name);
+            self.close_from(index);
         }
         if tag.parts_text() {
             self.part_text();
@@ -179,12 +178,12 @@ impl Page {
         let rule = &self.rows.reads[read];
         let attributes: Vec<_> = rule.attributes.iter().map(|name| attribute(element, name)).collect();
         let mut text = Text::default();
-        if rule.text && element.tag_name() == "input" {
-            // What a person reads in an input is its value.
+        let open = rule.text && element.can_have_content();
+        // What a person reads in an input, which has no content, is its value.
+        if rule.text && !open && element.tag_name() == "input" {
             text = Text::decoded(attribute(element, "value").unwrap_or_default());
         }
         self.bytes += text.len() + attributes.iter().flatten().map(String::len).sum::<usize>();
-        let open = rule.text && element.can_have_content();
         line.captures.push(Capture { read, attributes, text, is_number: false, at, open });
     }
 
