@@ -45,6 +45,7 @@
 //! | [`cart`] | cart and lines, read from a page as it streams past; prices, units |
 //! | [`policy`] | what is closed to punchout sessions |
 //! | [`location`] | which pages a rule is about |
+//! | [`selector`] | what is asked of a page: selectors as people write them, and what to do where they do not do |
 //! | [`pages`] | the few pages of our own, in six languages |
 //! | [`observe`] | the log, and what is counted |
 //! | [`problem`] | what can go wrong with a request: side, code, status |
@@ -69,6 +70,7 @@ pub mod protocol;
 pub mod cart;
 pub mod policy;
 pub mod location;
+pub mod selector;
 pub mod pages;
 pub mod observe;
 pub mod problem;

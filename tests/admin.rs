@@ -5,7 +5,7 @@ mod common;
 
 use std::process::Command;
 
-use common::punchout::{PASSWORD, Punchout, text};
+use common::punchout::{PASSWORD, Punchout, own, text};
 use common::{Wire, eventually};
 use punchout_proxy::config::plan::{Admin, AdminAddress};
 use punchout_proxy::secret::Secret;
@@ -47,9 +47,12 @@ fn a_punchout_is_counted_from_entry_to_return() {
     assert_eq!(value(&before, "punchout_sessions_open"), Some(1.0), "{before}");
     assert!(text(&punchout.ask("GET", "/cart", &cookies)).contains("NEW_ITEM-DESCRIPTION[1]"));
     assert_eq!(punchout.ask("GET", "/checkout/", &cookies).head.status(), 303);
-    assert_eq!(punchout.ask("POST", "/_punchout/sent", &format!("{cookies}Content-Length: 0\r\n")).head.status(), 204);
+    assert_eq!(
+        punchout.ask("POST", &own("sent", &cookies), &format!("{cookies}Content-Length: 0\r\n")).head.status(),
+        204
+    );
     let left = punchout.enter(&[], "");
-    punchout.ask("POST", "/_punchout/cancel", &format!("{left}Content-Length: 0\r\n"));
+    punchout.ask("POST", &own("cancel", &left), &format!("{left}Content-Length: 0\r\n"));
     let (status, metrics) = ask(&punchout, "GET", "/metrics", "");
     assert_eq!(status, 200);
     for (sample, expected) in [

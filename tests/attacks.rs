@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::punchout::{HOOK, PASSWORD, Punchout, cookie_field, encoded, text};
+use common::punchout::{HOOK, PASSWORD, Punchout, cookie_field, encoded, own, text};
 use common::{Answer, Wire};
 use punchout_proxy::protocol::oci::parse_back::forms;
 
@@ -150,8 +150,9 @@ fn no_parameter_of_a_call_becomes_markup_or_a_header() {
                 ticket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)),
                 "{name}: {first}"
             );
-            for target in ["/cart", "/checkout", "/_punchout/return"] {
-                let page = p.ask("GET", target, &cookie_field(&answer));
+            let cookie = cookie_field(&answer);
+            for target in ["/cart", "/checkout", &own("return", &cookie)] {
+                let page = p.ask("GET", target, &cookie);
                 is_clean(&page, &format!("{name} on {target}"));
                 assert!(!text(&page).contains("evil.example\""), "{name} on {target}");
             }
@@ -183,7 +184,7 @@ fn an_article_name_is_text_wherever_it_goes() {
         let name = format!("Drill {hostile}").replace(['\r', '\n', '\0'], " ");
         let printed = name.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
         *p.article.lock().unwrap() = printed;
-        for target in ["/cart", "/_punchout/return"] {
+        for target in ["/cart", &own("return", &cookie)] {
             let page = p.ask("GET", target, &cookie);
             is_clean(&page, &format!("{name} on {target}"));
             let forms = forms(&text(&page)).unwrap();
@@ -225,20 +226,84 @@ fn a_call_that_is_sent_again_begins_anew_and_the_first_session_is_over() {
 fn another_site_cannot_send_a_cart_on_its_way() {
     let p = Punchout::start(|_| {});
     let cookie = p.enter(&[], "");
+    let address = own("return", &cookie);
     for site in ["cross-site", "same-site", "evil"] {
-        let answer =
-            p.ask("POST", "/_punchout/return", &format!("{cookie}Sec-Fetch-Site: {site}\r\nContent-Length: 0\r\n"));
+        let answer = p.ask("POST", &address, &format!("{cookie}Sec-Fetch-Site: {site}\r\nContent-Length: 0\r\n"));
         assert_eq!(answer.head.status(), 403, "{site}");
         assert!(text(&answer).contains("PO-CROSS-SITE") && !text(&answer).contains("NEW_ITEM"), "{site}");
     }
-    let without = p.ask("POST", "/_punchout/return", "Content-Length: 0\r\n");
+    let without = p.ask("POST", &address, "Content-Length: 0\r\n");
     assert_eq!(without.head.status(), 410);
     let twice = format!("{cookie}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n");
-    assert_ne!(p.ask("POST", "/_punchout/return", &twice).head.status(), 200, "which of two it is, is not guessed");
+    assert_ne!(p.ask("POST", &address, &twice).head.status(), 200, "which of two it is, is not guessed");
     for method in ["PUT", "DELETE", "OPTIONS"] {
-        assert_eq!(p.ask(method, "/_punchout/return", &format!("{cookie}Content-Length: 0\r\n")).head.status(), 405);
+        assert_eq!(p.ask(method, &address, &format!("{cookie}Content-Length: 0\r\n")).head.status(), 405);
     }
-    assert_eq!(p.ask("GET", "/_punchout/return", &cookie).head.status(), 200, "the buyer can");
+    assert_eq!(p.ask("GET", &address, &cookie).head.status(), 200, "the buyer can");
+}
+
+/// A browser that does not say where a request comes from sends the cookie along with what any site asks of it.
+#[test]
+fn without_the_key_of_the_sessions_pages_nothing_of_a_session_is_sent_or_ended() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let other = own("", &p.enter(&[], ""));
+    let key = other.split('?').nth(1).unwrap();
+    for page in ["return", "cancel", "sent"] {
+        for query in ["", "?", "?key=", "?key=AAAAAAAAAAAAAAAAAAAAAA", &format!("?{key}"), "?again=1"] {
+            let target = format!("/_punchout/{page}{query}");
+            let answer = p.ask("POST", &target, &format!("{cookie}Content-Length: 0\r\n"));
+            assert_eq!(answer.head.status(), 403, "{target}");
+            assert!(text(&answer).contains("PO-CROSS-SITE") && !text(&answer).contains("NEW_ITEM"), "{target}");
+        }
+    }
+    // The id, which no page shows, is not the key.
+    let id = cookie.split("punchout=").nth(1).unwrap().split([';', '\r']).next().unwrap();
+    assert_eq!(p.ask("GET", &format!("/_punchout/return?key={id}"), &cookie).head.status(), 403);
+    assert!(text(&p.ask("GET", "/cart", &cookie)).contains("NEW_ITEM"), "the session goes on");
+}
+
+/// Shops let authors of reviews and product texts place pictures.
+#[test]
+fn a_picture_on_the_shops_own_page_neither_ends_a_session_nor_says_that_its_cart_was_sent() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let picture =
+        format!("{cookie}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n");
+    for page in ["sent", "cancel", "return"] {
+        for target in [format!("/_punchout/{page}"), own(page, &cookie)] {
+            let status = p.ask("GET", &target, &picture).head.status();
+            assert_eq!(status, if page == "return" { 403 } else { 405 }, "{target}");
+        }
+    }
+    // Nor does a link.
+    for page in ["sent", "cancel"] {
+        assert_eq!(p.ask("GET", &own(page, &cookie), &cookie).head.status(), 405);
+    }
+    assert!(text(&p.ask("GET", "/cart", &cookie)).contains("NEW_ITEM"), "the session goes on");
+    let returned = p.ask("GET", &own("return", &cookie), &cookie);
+    assert!(text(&returned).contains("NEW_ITEM"), "and its cart was never shown as sent: {}", text(&returned));
+}
+
+/// Scripts of shops, and browsers, fetch the links on which a pointer rests.
+#[test]
+fn a_return_page_that_nobody_has_asked_for_yet_is_no_return() {
+    let p = Punchout::start(|_| {});
+    let cookie = p.enter(&[], "");
+    let address = own("return", &cookie);
+    for ahead in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"] {
+        let answer = p.ask("GET", &address, &format!("{cookie}{ahead}\r\nSec-Fetch-Dest: document\r\n"));
+        assert_eq!((answer.head.status(), answer.head.get("cache-control")), (503, Some("no-store")), "{ahead}");
+        assert!(text(&answer).is_empty(), "{ahead}: {}", text(&answer));
+    }
+    let fetched = format!("{cookie}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: empty\r\n");
+    assert_eq!(p.ask("GET", &address, &fetched).head.status(), 200);
+    let click = format!("{cookie}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: document\r\n");
+    let shown = p.ask("GET", &address, &click);
+    assert!(shown.head.status() == 200 && text(&shown).contains("NEW_ITEM"), "the click: {}", text(&shown));
+    let second = p.ask("GET", &address, &click);
+    assert_eq!(second.head.status(), 409);
+    assert!(!text(&second).contains("has been sent"), "that it was shown is all that is known: {}", text(&second));
 }
 
 #[test]

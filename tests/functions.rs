@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use arc_swap::ArcSwap;
-use common::punchout::{HOOK, PASSWORD, cookie_field, encoded, text};
+use common::punchout::{HOOK, PASSWORD, cookie_field, encoded, own, text};
 use common::{Answer, Head, Keep, Proxy, Shop, Wire};
 use punchout_proxy::config;
 use punchout_proxy::server;
@@ -386,9 +386,9 @@ fn detail_without_a_hook_is_for_looking_only() {
     assert!(text(&ask("GET", "/p/A-1")).contains("1 250,00"));
     ask("POST", "/checkout/");
     assert!(!world.asked().iter().any(|target| target.starts_with("/checkout")), "closed as in every session");
-    let returned = ask("POST", "/_punchout/return");
+    let returned = ask("POST", &own("return", &cookies));
     assert!(!text(&returned).contains("NEW_ITEM"), "{}", text(&returned));
-    let left = ask("GET", "/_punchout/cancel");
+    let left = ask("POST", &own("cancel", &cookies));
     assert_eq!(left.head.status(), 200);
     assert!(!text(&left).contains("<form"), "there is nowhere to go back to: {}", text(&left));
 }

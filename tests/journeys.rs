@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use common::punchout::{PASSWORD, encoded};
+use common::punchout::{PASSWORD, encoded, own};
 use common::{Answer, Head, Keep, Proxy, Shop, Wire, eventually, ok};
 use encoding_rs::Encoding;
 use percent_encoding::percent_decode_str;
@@ -133,7 +133,7 @@ fn travel(told: Told) {
         Way::Fresh => {
             let leads = journey.read(&cart).contains("/_punchout/return");
             assert!(leads || journey.drawn, "{name}: no control leads to our return page");
-            let page = buyer.send("GET /_punchout/return", "");
+            let page = buyer.send(&format!("GET {}", buyer.own("return")), "");
             return_form(name, &String::from_utf8_lossy(&page.body))
         }
     };
@@ -141,7 +141,7 @@ fn travel(told: Told) {
     post(&hook, &form);
     assert_eq!(fields(received.lock().unwrap().as_slice(), &form), journey.expected(), "{name}");
 
-    buyer.send("POST /_punchout/sent", "");
+    buyer.send(&format!("POST {}", buyer.own("sent")), "");
     eventually(&format!("{name}: the cart is not emptied"), || !basket.lock().unwrap().full);
     let seen = shop.seen();
     assert_ne!(buyer.send(&format!("GET {cart_address}"), "").head.status(), 200, "{name}: the session goes on");
@@ -346,6 +346,11 @@ impl Buyer<'_> {
             answer = self.send(&format!("GET {}", to.trim_start_matches("http://shop.example")), "");
         }
         answer
+    }
+
+    /// The address of a page of ours.
+    fn own(&self, page: &str) -> String {
+        own(page, &format!("punchout={}", self.cookies["punchout"]))
     }
 
     /// Method and address, and a form's body.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use common::Answer;
-use common::punchout::{HOOK, PASSWORD, Punchout, cookie_field, root_of, text};
+use common::punchout::{HOOK, PASSWORD, Punchout, cookie_field, own, root_of, text};
 use punchout_proxy::demo::browser::Browser;
 use punchout_proxy::demo::journey::{EntryWay, travel_by};
 use punchout_proxy::demo::procurement::ProcurementSettings;
@@ -93,8 +93,8 @@ fn the_shop_sees_plain_addresses_and_its_own_cookies_and_the_browser_sees_none()
     let form = page.split("id=\"punchout-return\"").nth(1).unwrap().split("</form>").next().unwrap();
     assert!(form.contains(&format!("action=\"{HOOK}\"")) && form.contains("NEW_ITEM-VENDORMAT[1]"), "{form}");
     assert!(!form.contains(token), "{form}");
-    for own in ["action=\"R/_punchout/cancel\"", "data-sent=\"R/_punchout/sent\""] {
-        assert!(page.contains(&own.replace('R', &root)), "{own}: {page}");
+    for ours in [format!("action=\"{}\"", own("cancel", &root)), format!("data-sent=\"{}\"", own("sent", &root))] {
+        assert!(page.contains(&ours), "{ours}: {page}");
     }
     assert!(page.contains("href=\"/_punchout/bar.css\""), "what is everybody's is no secret: {page}");
 
@@ -162,16 +162,21 @@ fn a_session_is_reached_in_one_way_alone() {
 fn a_session_ends_in_its_addresses_and_takes_no_visitors_cookies_away() {
     let world = world("auto");
     let root = root(&world);
-    let post = |path: &str| {
-        world.ask("POST", &format!("{root}{path}"), &format!("{CLICK}Cookie: mine=1\r\nContent-Length: 0\r\n"))
-    };
-    let fresh = post("/_punchout/return");
+    let post =
+        |page: &str| world.ask("POST", &own(page, &root), &format!("{CLICK}Cookie: mine=1\r\nContent-Length: 0\r\n"));
+    // A picture in a text of the shop's gets the root like any address of its own.
+    let picture = format!("{CLICK}Sec-Fetch-Dest: image\r\n");
+    for page in ["sent", "cancel", "return"] {
+        let answer = world.ask("GET", &format!("{root}/_punchout/{page}"), &picture);
+        assert!(matches!(answer.head.status(), 403 | 405), "{page}");
+    }
+    let fresh = post("return");
     assert_eq!(fresh.head.status(), 200);
-    assert!(text(&fresh).contains(&format!("data-sent=\"{root}/_punchout/sent\"")), "{}", text(&fresh));
+    assert!(text(&fresh).contains(&format!("data-sent=\"{}\"", own("sent", &root))), "{}", text(&fresh));
     assert!(fresh.head.all("set-cookie").is_empty());
-    let again = at(&world, &root, "/_punchout/return", "");
-    assert!(text(&again).contains(&format!("href=\"{root}/_punchout/return?again=1\"")), "{}", text(&again));
-    let left = post("/_punchout/cancel");
+    let again = world.ask("GET", &own("return", &root), CLICK);
+    assert!(text(&again).contains(&format!("href=\"{}&amp;again=1\"", own("return", &root))), "{}", text(&again));
+    let left = post("cancel");
     assert_eq!(left.head.status(), 200);
     for answer in [left, at(&world, &root, "/cart", "")] {
         assert!(answer.head.all("set-cookie").is_empty() && answer.head.all("clear-site-data").is_empty());
@@ -277,7 +282,7 @@ fn a_request_that_a_script_put_together_is_brought_back_into_its_session() {
     // A session with a cookie stays by that, wherever it comes from.
     let cart = world.ask("GET", "/cart", &fetched(&other, &kept));
     assert_eq!(cart.head.status(), 200);
-    let over = world.ask("POST", &format!("{root}/_punchout/cancel"), &format!("{CLICK}Content-Length: 0\r\n"));
+    let over = world.ask("POST", &own("cancel", &root), &format!("{CLICK}Content-Length: 0\r\n"));
     assert_eq!(over.head.status(), 200);
     assert_eq!(world.ask("GET", "/api/cart", &fetched(&root, "")).head.status(), 200, "the session is over");
 }

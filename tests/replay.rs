@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::eventually;
-use common::punchout::{HOOK, PASSWORD, Punchout, configuration, text};
+use common::punchout::{HOOK, PASSWORD, Punchout, configuration, own, text};
 use punchout_proxy::config::file::ReturnWay;
 
 /// A folder of the test's own, gone when it ends.
@@ -247,7 +247,8 @@ fn every_fixture_page_that_is_recorded_replays_as_it_was_and_becomes_that_fixtur
         let cookies = common::punchout::cookie_field(&punchout.ask("GET", &call, ""));
         // Where a script draws the cart, our return page reads it.
         let fresh = punchout.proxy.plans.load().shop.way == ReturnWay::Fresh;
-        punchout.ask("GET", if fresh { "/_punchout/return" } else { "/cart" }, &cookies);
+        let own = own("return", &cookies);
+        punchout.ask("GET", if fresh { &own } else { "/cart" }, &cookies);
         eventually(&name, || folder.records().len() == 1);
         let record = folder.record_number(1);
         let config = folder.config("proxy.toml", &config);
@@ -268,7 +269,7 @@ fn a_cart_that_our_return_page_reads_is_recorded_too_be_it_a_page_or_json() {
     let punchout = Punchout::configured(|text| fresh(text) + &recording(&folder, ""), |_| {});
     let cookies = punchout.enter(&[], "");
     punchout.ask("GET", "/cart", &cookies);
-    assert_eq!(punchout.ask("GET", "/_punchout/return", &cookies).head.status(), 200);
+    assert_eq!(punchout.ask("GET", &own("return", &cookies), &cookies).head.status(), 200);
     let record = folder.record_number(1);
     let config = folder.config("fresh.toml", &fresh(configuration(punchout.shop.address)));
     assert_eq!(replay(&record, &config, &[]).0, 0);
@@ -291,14 +292,14 @@ fn a_cart_that_our_return_page_reads_is_recorded_too_be_it_a_page_or_json() {
         wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}"))?;
         Ok(true)
     });
-    let own = json(configuration(shop.address));
-    let punchout = Punchout::configured(|_| own.clone() + &recording(&folder, ""), |_| {});
+    let configured = json(configuration(shop.address));
+    let punchout = Punchout::configured(|_| configured.clone() + &recording(&folder, ""), |_| {});
     let cookies = punchout.enter(&[], "");
-    let page = punchout.ask("GET", "/_punchout/return", &cookies);
+    let page = punchout.ask("GET", &own("return", &cookies), &cookies);
     assert!(text(&page).contains("NEW_ITEM-PRICE[1]"), "{}", text(&page));
     let record = folder.record_number(1);
     assert!(!fs::read_to_string(record.join("cart.json")).unwrap().contains("s3cr3t"));
-    let config = folder.config("json.toml", &own);
+    let config = folder.config("json.toml", &configured);
     let fixture = folder.0.join("fixture");
     let (status, told, error) = replay(&record, &config, &["--fixture", fixture.to_str().unwrap()]);
     assert_eq!(status, 0, "{told}{error}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use common::punchout::{Punchout, a_shop, configuration, text};
+use common::punchout::{Punchout, a_shop, configuration, own, text};
 use common::{Proxy, Shop, Wire, eventually, ok};
 use punchout_proxy::config;
 use punchout_proxy::server;
@@ -35,7 +35,7 @@ fn a_session_that_only_reports_changes_no_page_sends_no_cart_and_places_no_order
         let visitor = text(&punchout.ask("GET", "/cart", ""));
         let cookies = punchout.enter(&[], "");
         assert_eq!(text(&punchout.ask("GET", "/cart", &cookies)), visitor, "{key}");
-        let answer = punchout.ask("GET", "/_punchout/return", &cookies);
+        let answer = punchout.ask("GET", &own("return", &cookies), &cookies);
         assert_eq!((answer.head.status(), answer.head.get("location")), (303, Some("/cart")), "{key}");
         assert_eq!(punchout.ask("GET", "/checkout/", &cookies).head.status(), 303, "an order would be a real one");
         assert!(!punchout.targets().iter().any(|target| target.starts_with("/checkout")), "{key}");
@@ -59,10 +59,12 @@ fn a_rule_that_used_to_match_raises_the_alarm_once_and_is_told_when_it_is_back()
     let kept = told.clone();
     let alarms = Shop::start(move |wire, head| {
         let (body, _) = wire.body(head, false)?;
-        kept.lock().unwrap().push(format!("{} {}", head.target(), String::from_utf8(body).unwrap()));
+        let by = head.get("authorization").unwrap_or_default().to_owned();
+        kept.lock().unwrap().push(format!("{} {} {by}", head.target(), String::from_utf8(body).unwrap()));
         wire.send(ok("")).map(|()| true)
     });
-    let webhook = format!("[drift]\nmisses = 2\nwebhook = \"http://{}/hook?key=1\"\n[[buyer]]", alarms.address);
+    let webhook =
+        format!("[drift]\nmisses = 2\nwebhook = \"http://bot:t0ken@{}/hook?key=1\"\n[[buyer]]", alarms.address);
     let punchout =
         punchout(|text| text.replace("[[buyer]]", &webhook).replace("price = ", "unit = \"td.unit\"\nprice = "));
     let cookies = punchout.enter(&[], "");
@@ -87,4 +89,6 @@ fn a_rule_that_used_to_match_raises_the_alarm_once_and_is_told_when_it_is_back()
     let told = told.lock().unwrap().clone();
     assert!(told[0].starts_with("/hook?key=1 {\"event\":\"rule-lost\",\"rule\":\"shop.cart.unit\""), "{told:?}");
     assert!(told[1].contains("\"event\":\"rule-found\""), "{told:?}");
+    // bot:t0ken
+    assert!(told.iter().all(|told| told.ends_with(" Basic Ym90OnQwa2Vu")), "{told:?}");
 }

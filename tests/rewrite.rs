@@ -24,9 +24,10 @@ use proptest::prelude::*;
 use punchout_proxy::rewrite::body::{DEFAULT_MEMORY, OnFailure, RewritingBody};
 use punchout_proxy::rewrite::charset::{self, Declared};
 use punchout_proxy::rewrite::coding::{self, Coding, Expansion};
-use punchout_proxy::rewrite::controls::{self, Controls, Leave, Seen, Way};
+use punchout_proxy::rewrite::controls::{Controls, Leave, Seen, Way};
 use punchout_proxy::rewrite::csp::Opening;
 use punchout_proxy::rewrite::page::{EndOfBody, Page};
+use punchout_proxy::selector;
 use serde::Deserialize;
 
 const CHUNK_SIZES: [usize; 4] = [1, 7, 1000, usize::MAX];
@@ -198,7 +199,7 @@ fn tag_soup() -> impl Strategy<Value = Vec<u8>> {
 
 fn rewrite(input: &[u8], chunk_size: usize, rules: &Rules) -> (Vec<u8>, (usize, usize)) {
     let seen = Rc::new(Seen::default());
-    let hide: Vec<_> = rules.hide.iter().map(|selector| controls::compile(selector).unwrap()).collect();
+    let hide: Vec<_> = rules.hide.iter().map(|selector| selector::compile(selector).unwrap()).collect();
     let end_of_body = rules.end_of_body.clone().map(|html| Box::new(move || html) as EndOfBody);
     let page = Page {
         controls: &Controls::compile(&rules.controls).unwrap(),

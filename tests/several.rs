@@ -127,8 +127,12 @@ impl World {
     }
 
     async fn post(&self, browser: &mut Browser, path: &str) -> Page {
-        let here = browser.get(self.at("/_punchout/bar.css")).await.unwrap();
-        let form = Form { action: path.to_owned(), method: "post".into(), ..Form::default() };
+        // As forms on the session's pages do it: with its key.
+        let (root, _) = path.rsplit_once("_punchout/").unwrap();
+        let here = browser.get(self.at(&format!("{root}handlekurv"))).await.unwrap();
+        let key = here.body.split("?key=").nth(1).unwrap_or_else(|| panic!("{here}"));
+        let action = format!("{path}?key={}", &key[..22]);
+        let form = Form { action, method: "post".into(), ..Form::default() };
         browser.submit(&here, &form, &[]).await.unwrap()
     }
 }

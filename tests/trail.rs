@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::punchout::{PASSWORD, a_shop, configuration, cookie_field, encoded, root_of, text};
+use common::punchout::{PASSWORD, a_shop, configuration, cookie_field, encoded, own, root_of, text};
 use common::{Answer, Wire, eventually};
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ fn every_request_of_a_session_has_its_line_and_no_secret_stands_in_any() {
     assert_eq!(program.ask("GET", "/a?search=private-search", "").head.status(), 200);
     let cookies = program.enter();
     assert_eq!(program.ask("GET", "/cart?token=private-token", &cookies).head.status(), 200);
-    program.ask("POST", "/_punchout/sent", &format!("{cookies}Content-Length: 0\r\n"));
+    program.ask("POST", &own("sent", &cookies), &format!("{cookies}Content-Length: 0\r\n"));
     let log = program.end();
     let secrets = [HOOK_SECRET, PASSWORD, &encoded(PASSWORD), "private-", "s1", cookies["Cookie: ".len()..].trim_end()];
     for line in log.lines() {
@@ -125,7 +125,7 @@ fn a_session_in_addresses_leaves_its_token_nowhere() {
         ("GET", "/a?b", 200),
         ("GET", "/checkout", 303),
         ("GET", "/_punchout/nothing", 404),
-        ("POST", "/_punchout/return", 200),
+        ("POST", own("return", &root).strip_prefix(&root).unwrap(), 200),
         ("BREW", "/cart", 200),
         ("TRACE", "/cart", 501),
     ] {
@@ -178,7 +178,7 @@ fn a_returned_cart_is_found_and_can_be_sent_again() {
     // Rotated by a rename, and nobody is told.
     let rotated = program.folder.join("returns.jsonl.1");
     fs::rename(&file, &rotated).unwrap();
-    program.ask("POST", "/_punchout/sent", &format!("{cookies}Content-Length: 0\r\n"));
+    program.ask("POST", &own("sent", &cookies), &format!("{cookies}Content-Length: 0\r\n"));
     eventually("the new file has the next event", || lines() == 1);
     let whole = fs::read_to_string(&rotated).unwrap() + &fs::read_to_string(&file).unwrap();
     fs::write(&file, whole).unwrap();

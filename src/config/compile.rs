@@ -31,6 +31,7 @@ mod offers;
 mod origin;
 mod overlaps;
 mod record;
+mod selectors;
 mod shop;
 mod store;
 mod tables;
@@ -103,6 +104,7 @@ pub(super) fn plan(
     let record = record::record(file, &mut notes);
     let drift = drift(file, &mut notes);
     let canary = canary::canary(file, &buyers, &mut notes);
+    selectors::selectors(&mut notes);
     let plan = Plan {
         listen,
         admin,

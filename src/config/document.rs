@@ -96,7 +96,13 @@ impl<'t> Document<'t> {
             faults.push(Fault {
                 place: error.span().map(|span| place(self.text, span.start)),
                 key: taken.clone().unwrap_or_default(),
-                message: explain(error.message()),
+                message: match &taken {
+                    // serde quotes what it found.
+                    Some(key) if is_secret(key) => {
+                        "is no text; what stands there is not shown, for it may be a secret".to_owned()
+                    }
+                    _ => explain(error.message()),
+                },
             });
             if taken.is_none() {
                 return T::default();
@@ -141,6 +147,15 @@ impl<'t> Document<'t> {
         texts
     }
 
+    /// Every text with its key: `shop.cart.line`, `buyer[1].hooks[0]`.
+    pub fn all_texts(&self) -> Vec<(String, &str)> {
+        let mut texts = Vec::new();
+        for (key, value) in self.tree.get_ref() {
+            texts_below(key.get_ref().to_string(), value.get_ref(), &mut texts);
+        }
+        texts
+    }
+
     fn locate(&self, key: &str) -> Option<usize> {
         let mut found = None;
         let mut table = self.tree.get_ref();
@@ -161,6 +176,23 @@ impl<'t> Document<'t> {
             table = next;
         }
         found
+    }
+}
+
+fn texts_below<'t>(key: String, value: &'t DeValue<'_>, texts: &mut Vec<(String, &'t str)>) {
+    match value {
+        DeValue::String(text) => texts.push((key, text)),
+        DeValue::Array(items) => {
+            for (n, item) in items.iter().enumerate() {
+                texts_below(format!("{key}[{n}]"), item.get_ref(), texts);
+            }
+        }
+        DeValue::Table(table) => {
+            for (name, value) in table {
+                texts_below(format!("{key}.{}", name.get_ref()), value.get_ref(), texts);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -239,6 +271,12 @@ fn holds(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
         DeValue::Array(items) => items.iter().any(|item| holds(item, span)),
         _ => false,
     }
+}
+
+/// Whether the value at `key` is a secret or may hold one: a password, or an address that opens by a token in it.
+pub fn is_secret(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or_default();
+    last == "webhook" || last == "password" || last.ends_with("_password")
 }
 
 /// serde's message; where a key or word is nearly a known one, that one instead of the whole list.
@@ -339,6 +377,35 @@ mod tests {
         let document = Document::parse("[[buyer]]\n[[buyer]]\norigin = \"x\"\n", &mut Vec::new());
         assert_eq!(document.texts_in("buyer", "origin"), [None, Some("x")]);
         assert!(document.texts_in("shop", "origin").is_empty());
+    }
+
+    #[test]
+    fn a_secret_of_the_wrong_type_is_not_quoted() {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Secrets {
+            #[allow(dead_code)]
+            password: Option<String>,
+            #[allow(dead_code)]
+            webhook: Option<String>,
+        }
+        let mut faults = Vec::new();
+        let document = Document::parse("password = 4711\nwebhook = 4711\n", &mut faults);
+        let _: Secrets = document.read(&[], &mut faults);
+        let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told.len() == 2 && told.iter().all(|told| told.contains("is no text") && !told.contains("4711")),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn every_text_has_its_key() {
+        let text = "[shop]\ncart.name = [\"a\", { select = \"b\" }]\nworkers = 2\n[[buyer]]\nhooks = [\"c\"]\n";
+        let document = Document::parse(text, &mut Vec::new());
+        let expected = [("shop.cart.name[0]", "a"), ("shop.cart.name[1].select", "b"), ("buyer[0].hooks[0]", "c")];
+        assert_eq!(document.all_texts(), expected.map(|(key, text)| (key.to_owned(), text)));
+        assert_eq!(document.fault("shop.cart.name[1].select", "").place, Some((2, 21)));
     }
 
     #[test]

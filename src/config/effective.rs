@@ -4,8 +4,9 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::document::{Base, Document};
+use super::document::{Base, Document, is_secret};
 use super::{bases, read};
+use crate::upstream::Webhook;
 
 pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
 pub(super) const BUYER_DEFAULTS: &str = include_str!("buyer_defaults.toml");
@@ -40,9 +41,9 @@ fn mask(table: &mut Table) {
         if key == "fields" {
             continue;
         }
-        let is_password = key == "password" || key.ends_with("_password");
         match value {
-            Value::String(text) if is_password => MASKED.clone_into(text),
+            Value::String(text) if key == "webhook" => *text = Webhook::masked(text),
+            Value::String(text) if is_secret(key) => MASKED.clone_into(text),
             Value::String(text) => mask_address(text),
             Value::Table(inner) => mask(inner),
             Value::Array(items) => items.iter_mut().filter_map(Value::as_table_mut).for_each(mask),
@@ -66,13 +67,13 @@ mod tests {
     #[test]
     fn secrets_are_masked() {
         let mut table: Table =
-            toml::from_str("store = 'redis://u:secret@h/0'\n[[buyer]]\npassword = 'secret'\npassword_file = 'f'\n")
+            toml::from_str("store = 'redis://u:secret@h/0'\ndrift.webhook = 'https://secret:secret@h/secret?k=secret#secret'\n[[buyer]]\npassword = 'secret'\npassword_file = 'f'\n")
                 .unwrap();
         mask(&mut table);
         let text = toml::to_string(&table).unwrap();
-        assert!(
-            !text.contains("secret") && text.contains("redis://u:***@h/0") && text.contains("password_file = \"f\""),
-            "{text}"
-        );
+        assert!(!text.contains("secret"), "{text}");
+        for shown in ["redis://u:***@h/0", "webhook = \"https://h/***\"", "password_file = \"f\""] {
+            assert!(text.contains(shown), "{text}");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct Outcome {
     pub plan: Option<Plan>,
     /// All that is wrong, in the order of the file.
     pub faults: Vec<Fault>,
-    /// What works but is not wise.
+    /// What works but is not wise, in the same order.
     pub warnings: Vec<Fault>,
 }
 
@@ -46,7 +46,9 @@ pub fn read(text: &str, folder: &Path) -> Outcome {
     let bases = bases(&document, &mut faults);
     let file: file::File = document.read(&bases, &mut faults);
     let plan = compile::plan(&file, &document, folder, &mut faults, &mut warnings);
-    faults.sort_by_key(|fault| fault.place.unwrap_or((usize::MAX, 0)));
+    for told in [&mut faults, &mut warnings] {
+        told.sort_by_key(|fault| fault.place.unwrap_or((usize::MAX, 0)));
+    }
     Outcome { plan: plan.filter(|_| faults.is_empty()), faults, warnings }
 }
 

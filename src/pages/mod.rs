@@ -23,7 +23,7 @@ use http::{Response, StatusCode};
 
 pub use accept::wants_json;
 pub use language::Language;
-pub use notice::{Ended, cart_refused, pool_busy, problem, session_over};
+pub use notice::{Ended, cart_refused, pool_busy, problem, sent_already, session_over};
 pub use passage::{hand_over, left, offer, onward};
 
 /// A finished answer, apart from what only the connection knows (`Date`, `Content-Length`).
@@ -76,6 +76,11 @@ pub fn redirect(address: &str) -> Page {
 /// Nothing to show: the answer to a script that only tells something.
 pub fn nothing() -> Page {
     Page::with_type(StatusCode::NO_CONTENT, "text/plain; charset=utf-8", String::new())
+}
+
+/// Nothing yet: the answer to a browser that asks for a page before anybody has asked for it.
+pub fn not_ahead() -> Page {
+    Page { status: StatusCode::SERVICE_UNAVAILABLE, ..nothing() }
 }
 
 /// A file of ours that pages of the shop load: the same for everybody.

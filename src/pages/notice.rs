@@ -120,6 +120,13 @@ pub fn session_over(ended: Ended, reader: &Reader<'_>, links: &[Link<'_>]) -> Pa
     notice(Kind::SessionOver, message, Html::new(), Vec::new(), reader, links)
 }
 
+/// The page for whoever sends a cart a second time. Only of a browser that said so is it `known` that the first was sent.
+pub fn sent_already(known: bool, reader: &Reader<'_>, links: &[Link<'_>]) -> Page {
+    let session = &texts::of(reader.language).session;
+    let message = if known { &session.returned } else { &session.shown };
+    notice(Kind::SessionOver, message, Html::new(), Vec::new(), reader, links)
+}
+
 /// The page on which somebody waits for an account: it asks for `address` again after `wait`, by itself.
 pub fn pool_busy(wait: Duration, address: &str, reader: &Reader<'_>) -> Page {
     let texts = texts::of(reader.language);
@@ -347,6 +354,11 @@ mod tests {
                 (Ended::Returned, &texts.session.returned.title),
                 (Ended::Left, &texts.session.left.title),
             ];
+            let shown = sent_already(false, reader, &[]);
+            assert!(
+                shown.body.contains(&texts.session.shown.title) && !shown.body.contains(&texts.session.returned.title)
+            );
+            assert!(sent_already(true, reader, &[]).body.contains(&texts.session.returned.title));
             for (ended, title) in ends {
                 let page = session_over(ended, reader, &[]);
                 assert_eq!(page.status, StatusCode::GONE);

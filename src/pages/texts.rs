@@ -80,6 +80,8 @@ pub struct Onward {
 pub struct Session {
     pub returned: Message,
     pub left: Message,
+    /// The page that sends the cart was shown, and whether it was sent is not known.
+    pub shown: Message,
 }
 
 #[derive(Debug, serde::Deserialize)]

@@ -350,7 +350,7 @@ fn changes<'p>(
     let cart_page = asked.cart && !asked.piece;
     let submits = asked.submits(x);
     let mut end = match (&opening.script_nonce, submits) {
-        (Some(nonce), true) => bar::script(x, nonce),
+        (Some(nonce), true) => bar::script(x, session, nonce),
         _ => String::new(),
     };
     if buyer.bar && !asked.piece {
@@ -360,7 +360,7 @@ fn changes<'p>(
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
-        url: if is_led_fresh { x.at(&format!("{}return", plan.prefix)) } else { x.at(&shop.cart_address) },
+        url: if is_led_fresh { punchout::own_address(x, session, "return") } else { x.at(&shop.cart_address) },
         target: is_led_fresh.then(|| hand_over::target(buyer, session).to_string()),
         label: None,
     };

@@ -3,6 +3,7 @@
 pub mod route;
 pub mod in_session;
 mod carried;
+mod own_pages;
 pub mod forward;
 pub mod rewritten;
 mod report_only;
@@ -121,7 +122,10 @@ async fn by_route(
         }
         (Route::Shop, Some((session, _))) => leave::sent_already(x, &session).map(own),
         (Route::Own(page @ (OwnPage::Return | OwnPage::Cancel | OwnPage::Sent)), Some((session, buyer))) => {
-            from_own_pages(&head)?;
+            if own_pages::is_ahead(&head.headers) {
+                return Ok(own(pages::not_ahead()));
+            }
+            own_pages::admit(page, &session, &head)?;
             let headers = &head.headers;
             match page {
                 OwnPage::Sent => Ok(own(leave::sent(x, &session, &buyer, headers).await)),
@@ -130,7 +134,7 @@ async fn by_route(
                     undo_sign_in(x, who, answer.headers_mut());
                     Ok(answer)
                 }
-                _ if session.handed.stage() > Stage::Shopping && head.uri.query() != Some("again=1") => {
+                _ if session.handed.stage() > Stage::Shopping && !own_pages::is_again(&head) => {
                     leave::sent_already(x, &session).map(own)
                 }
                 _ => hand_over::fresh(x, &session, &buyer, headers).await.map(own),
@@ -193,19 +197,6 @@ async fn read_call(x: &Exchange, body: Incoming) -> Result<Bytes, Problem> {
         Ok(Err(error)) => Err(Problem::new(Kind::BadRequest, format!("the catalog call's body broke off: {error}"))),
         Err(_) => Err(Problem::new(Kind::RequestTimeout, "the catalog call's body did not come in time")),
     }
-}
-
-/// Another site must not be able to send a buyer's cart on its way.
-fn from_own_pages(head: &request::Parts) -> Result<(), Problem> {
-    if !matches!(head.method, Method::GET | Method::POST) {
-        return Err(Problem::new(Kind::MethodNotAllowed, "our return page takes GET and POST"));
-    }
-    // Browsers too old to say where a request comes from are taken at their word: the cookie is all there is.
-    let mut said = head.headers.get_all("sec-fetch-site").iter().map(HeaderValue::as_bytes);
-    if said.all(|site| matches!(site, b"same-origin" | b"none")) {
-        return Ok(());
-    }
-    Err(Problem::new(Kind::CrossSite, "the return page was called from another site"))
 }
 
 fn own(page: pages::Page) -> Response<Body> {

@@ -20,7 +20,7 @@ pub const SCRIPT: &str = include_str!("script.js");
 /// The bar. `submits`: the page carries the cart, and the bar's button sends it.
 pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> String {
     let prefix = &x.plan().prefix;
-    let own = x.at(prefix);
+    let own = |page| super::own_address(x, session, page);
     let language = session.language();
     let words = &texts::of(language).return_bar;
     let target = escaped(hand_over::target(buyer, session).as_str());
@@ -30,25 +30,27 @@ pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> Str
         format!("<button type=\"submit\" form=\"{RETURN_FORM}\">{back}</button>")
     } else {
         format!(
-            "<form method=\"post\" action=\"{own}return\" target=\"{target}\"><button type=\"submit\">{back}</button></form>"
+            "<form method=\"post\" action=\"{}\" target=\"{target}\"><button type=\"submit\">{back}</button></form>",
+            own("return")
         )
     };
     format!(
         "<link id=\"punchout-bar-style\" rel=\"stylesheet\" href=\"{prefix}bar.css\"/>\n<div id=\"punchout-bar-room\"></div>\n\
          <div id=\"punchout-bar\" lang=\"{}\" role=\"region\" aria-label=\"{}\">{back}\
-         <form method=\"post\" action=\"{own}cancel\" target=\"{target}\"><button type=\"submit\" class=\"leave\">{leave}\
+         <form method=\"post\" action=\"{}\" target=\"{target}\"><button type=\"submit\" class=\"leave\">{leave}\
          </button></form></div>\n",
         language.code(),
         escaped(&buyer.system),
+        own("cancel"),
     )
 }
 
 /// The script of a page that carries the cart.
-pub fn script(x: &Exchange, nonce: &str) -> String {
+pub fn script(x: &Exchange, session: &Session, nonce: &str) -> String {
     let prefix = &x.plan().prefix;
-    let own = x.at(prefix);
+    let sent = super::own_address(x, session, "sent");
     format!(
         "<script id=\"punchout-script\" src=\"{prefix}script.js\" nonce=\"{nonce}\" data-form=\"{RETURN_FORM}\" \
-         data-sent=\"{own}sent\" defer=\"\"></script>\n"
+         data-sent=\"{sent}\" defer=\"\"></script>\n"
     )
 }

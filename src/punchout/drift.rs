@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request};
 
 use crate::exchange::Shop;
@@ -65,6 +65,7 @@ async fn post(webhook: &Webhook, json: String) -> Result<(), Problem> {
     headers.insert(HOST, webhook.origin.host_header().clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_LENGTH, length);
+    headers.extend(webhook.authorization.clone().map(|value| (AUTHORIZATION, value)));
     let status = pool.send(request).await?.status();
     if status.is_success() {
         return Ok(());

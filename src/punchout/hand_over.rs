@@ -260,7 +260,7 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let (cart, source) = read_cart::read_source(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
     count_rules(x.shop(), &cart, None);
     if session.report_only {
-        // Only whoever types our return page's address comes here: nothing that is shown leads to it.
+        // Nothing that is shown leads here.
         report(x.shop(), buyer, session, &cart, None, None);
         return Ok(pages::redirect(&x.at(&shop.cart_address)));
     }
@@ -277,8 +277,10 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
             note(x.shop(), session, &cart, *hand_over, &findings);
             // SAP warns of an endless loop where a page submits to SAPEVENT by itself.
             let by_itself = !session.hook.as_ref().is_some_and(Hook::is_sap_event);
-            x.sessions().reach(session, Stage::Shown).await;
-            let sent = x.at(&format!("{}sent", plan.prefix));
+            if is_shown(headers) {
+                x.sessions().reach(session, Stage::Shown).await;
+            }
+            let sent = super::own_address(x, session, "sent");
             pages::hand_over(&form, &nonce, by_itself.then_some(sent.as_str()), language)
         }
         Leaving::Refused(findings) => {
@@ -296,6 +298,11 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     };
     super::bring_cookies(x, session, visit.jar(), &mut page.headers).await;
     Ok(page)
+}
+
+/// Whether a page that was asked for is shown to somebody. What a script fetches may be for later, or for nobody.
+fn is_shown(headers: &HeaderMap) -> bool {
+    headers.get_all("sec-fetch-dest").iter().all(|kind| kind != "empty")
 }
 
 /// Writes down a cart that is given out.

@@ -73,8 +73,9 @@ pub fn sent_already(x: &Exchange, session: &Session) -> Result<Page, Problem> {
     let (reference, nonce, language) = (session.reference.to_string(), super::nonce()?, session.language());
     let contact = plan.contact.as_deref();
     let reader = Reader { language, reference: &reference, contact, wants_json: false, nonce: &nonce };
-    let again = x.at(&format!("{}return?again=1", plan.prefix));
-    let mut page = pages::session_over(Ended::Returned, &reader, &[Link::Again(&again)]);
+    let again = super::own_address(x, session, "return") + "&again=1";
+    let known = session.handed.stage() == Stage::Sent;
+    let mut page = pages::sent_already(known, &reader, &[Link::Again(&again)]);
     page.status = StatusCode::CONFLICT;
     Ok(page)
 }

@@ -104,6 +104,12 @@ fn cookie_of(x: &Exchange, seal: &Seal<'_>, line: &HeaderValue) -> HeaderValue {
     }
 }
 
+/// The address of a page of ours that does something to `session`, as forms, links and scripts on its pages have it. Nothing
+/// in it needs to be escaped in an attribute.
+pub fn own_address(x: &Exchange, session: &Session, page: &str) -> String {
+    x.at(&format!("{}{page}?key={}", x.plan().prefix, session.id.page_key()))
+}
+
 /// A fresh nonce for a page of ours.
 ///
 /// # Errors

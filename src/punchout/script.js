@@ -7,7 +7,7 @@
   if (!form) return;
   var sent = own.getAttribute('data-sent');
   // A form that leads to our own return page sends nothing.
-  if (form.getAttribute('action').indexOf(sent.replace(/sent$/, '')) === 0) return;
+  if (form.getAttribute('action').indexOf(sent.replace(/sent(\?.*)?$/, '')) === 0) return;
   var here = /^_(self|top|parent)$/.test(form.target || '_self') && form.getAttribute('action').indexOf('SAPEVENT') !== 0;
   var leaving = false, resting = false, told = false;
 

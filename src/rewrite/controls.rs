@@ -21,9 +21,10 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use lol_html::errors::SelectorError;
 use lol_html::html_content::{ContentType, Element, EndTag};
 use lol_html::{ElementContentHandlers, HandlerResult, Selector};
+
+use crate::selector::{self, BadSelector};
 
 /// The id of the form that carries the cart to the hook. The caller writes it at the end of the body.
 pub const RETURN_FORM: &str = "punchout-return";
@@ -75,30 +76,19 @@ pub struct Controls {
     inner: Vec<Selector>,
 }
 
-/// A selector that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("selector {selector:?}: {why}")]
-pub struct BadSelector {
-    /// As it was written.
-    pub selector: String,
-    /// What is wrong with it.
-    pub why: SelectorError,
-}
-
 impl Controls {
     /// Compiles selectors, each of which may be a list with commas.
     ///
     /// # Errors
-    /// For what lol_html cannot match: bad syntax, sibling combinators, `:has`.
+    /// As [`selector::compile`].
     pub fn compile<S: AsRef<str>>(selectors: &[S]) -> Result<Controls, BadSelector> {
         let mut controls = Controls::default();
-        for selector in selectors.iter().map(AsRef::as_ref) {
-            controls.whole.push(compile(selector)?);
-            let parts = split_list(selector);
+        for written in selectors.iter().map(AsRef::as_ref) {
+            controls.whole.push(selector::compile(written)?);
+            let parts = selector::alternatives(written);
             let inner: Vec<String> =
                 parts.iter().map(|part| format!("{part} a, {part} button, {part} input")).collect();
-            let inner = inner.join(", ").parse().map_err(|why| BadSelector { selector: selector.to_owned(), why });
-            controls.inner.push(inner?);
+            controls.inner.push(selector::compile_as(written, &inner.join(", "))?);
         }
         Ok(controls)
     }
@@ -122,14 +112,6 @@ impl Controls {
         };
         self.whole.iter().map(count).collect()
     }
-}
-
-/// Compiles one selector, or a list with commas.
-///
-/// # Errors
-/// For what lol_html cannot match.
-pub fn compile(selector: &str) -> Result<Selector, BadSelector> {
-    selector.parse().map_err(|why| BadSelector { selector: selector.to_owned(), why })
 }
 
 /// What was met on one page. Share it with `end_of_body`: "the cart has lines, and no control matched" is worth a finding.
@@ -400,44 +382,14 @@ pub(super) fn attribute(text: &str) -> Cow<'_, str> {
     htmlize::escape_attribute(text)
 }
 
-/// The parts of a selector list: split at commas, but not at those in brackets, in parentheses or in quotes.
-fn split_list(list: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut depth, mut quote, mut escaped) = (Vec::new(), 0, 0usize, None, false);
-    for (at, character) in list.char_indices() {
-        match (character, quote) {
-            _ if escaped => escaped = false,
-            ('\\', _) => escaped = true,
-            (_, Some(open)) if character == open => quote = None,
-            (_, Some(_)) => {}
-            ('"' | '\'', None) => quote = Some(character),
-            ('(' | '[', None) => depth += 1,
-            (')' | ']', None) => depth = depth.saturating_sub(1),
-            (',', None) if depth == 0 => {
-                parts.push(list[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(list[start..].trim());
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_selector_list_is_split_at_its_own_commas_alone() {
-        assert_eq!(split_list("a, b.c"), ["a", "b.c"]);
-        assert_eq!(split_list(r#"a[href*="x,y"],b:not(.p, .q),c\,d"#), [r#"a[href*="x,y"]"#, "b:not(.p, .q)", r"c\,d"]);
-        assert_eq!(split_list("a[title='\"']  , b"), ["a[title='\"']", "b"]);
-    }
-
-    #[test]
     fn a_selector_that_cannot_be_matched_is_named() {
         let error = Controls::compile(&["a.ok", "a + b"]).unwrap_err();
-        assert_eq!(error.selector, "a + b");
+        assert_eq!(error.written, "a + b");
         assert!(Controls::compile(&["a,"]).is_err());
     }
 }

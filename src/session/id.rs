@@ -31,6 +31,12 @@ impl SessionId {
     pub fn to_cookie(self) -> String {
         BASE64URL_NOPAD.encode(&self.0)
     }
+
+    /// What shows that a request for one of our own pages comes from a page of this session: forms and links have it, and
+    /// nobody knows it who has not been shown one. It opens nothing by itself.
+    pub fn page_key(self) -> String {
+        BASE64URL_NOPAD.encode(&worked_out("pages", self))
+    }
 }
 
 impl fmt::Debug for SessionId {
@@ -64,13 +70,7 @@ impl Token {
 
     /// The session's.
     pub fn id(self) -> SessionId {
-        let mut digest = Context::new(&SHA256);
-        digest.update(b"punchout-proxy session in addresses");
-        digest.update(&self.0.0);
-        let mut id = [0; 16];
-        // A SHA-256 has 32 bytes.
-        id.copy_from_slice(&digest.finish().as_ref()[..16]);
-        SessionId(id)
+        SessionId(worked_out("session in addresses", self.0))
     }
 }
 
@@ -135,6 +135,18 @@ impl fmt::Debug for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// 128 bits that follow from a secret, and from which it does not follow; others for every purpose.
+fn worked_out(purpose: &str, secret: SessionId) -> [u8; 16] {
+    let mut digest = Context::new(&SHA256);
+    digest.update(b"punchout-proxy ");
+    digest.update(purpose.as_bytes());
+    digest.update(&secret.0);
+    let mut bytes = [0; 16];
+    // A SHA-256 has 32 bytes.
+    bytes.copy_from_slice(&digest.finish().as_ref()[..16]);
+    bytes
 }
 
 fn random<const N: usize>() -> [u8; N] {

@@ -31,6 +31,7 @@ use super::page::{Page, walk};
 use super::step::check_address;
 use super::visit::Visit;
 use crate::problem::Problem;
+use crate::selector;
 
 /// `[shop.cart.clear]`: one of `request`, `links` and `form`.
 #[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
@@ -266,7 +267,7 @@ fn request_of(text: &str, source: &EmptyingSource, errors: &mut Vec<String>) -> 
 }
 
 fn css(key: &str, text: &str, errors: &mut Vec<String>) -> Option<Selector> {
-    text.parse().map_err(|error| errors.push(format!("{key}: `{text}` is no selector: {error}"))).ok()
+    selector::compile(text).map_err(|bad| errors.push(format!("{key}: {bad}"))).ok()
 }
 
 /// The links' addresses in the order of the page, each once.

@@ -15,6 +15,7 @@ use super::step::{Format, Step, StepFailed, StepSource, check_address};
 use super::visit::Visit;
 use crate::location::{Location, Target};
 use crate::problem::{Kind, Problem};
+use crate::selector;
 
 /// `[shop.sign_in]`: how a person signs in, and how success shows.
 #[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
@@ -141,10 +142,10 @@ fn location(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Optio
 
 fn css(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Option<Css> {
     let text = text.clone()?;
-    match text.parse() {
+    match selector::compile(&text) {
         Ok(selector) => Some(Css { text, selector }),
-        Err(error) => {
-            errors.push(format!("{key}: `{text}` is no selector: {error}"));
+        Err(bad) => {
+            errors.push(format!("{key}: {bad}"));
             None
         }
     }

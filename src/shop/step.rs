@@ -12,12 +12,11 @@
 
 use std::collections::BTreeMap;
 
-use lol_html::Selector;
-
 use super::form::{Form, FormChoice, FormMissing, Press};
 use super::page::Page;
 use super::visit::Visit;
 use crate::problem::Problem;
+use crate::selector;
 
 /// How the fields are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -156,10 +155,10 @@ fn form_to_send(source: &StepSource, fields: &[(String, Template)], errors: &mut
     if source.action.is_some() {
         errors.push("action: only for format = \"json\"; a form knows itself where it goes".to_owned());
     }
-    let selector = source.form.as_ref().and_then(|text| match text.parse::<Selector>() {
+    let selector = source.form.as_ref().and_then(|text| match selector::compile(text) {
         Ok(selector) => Some((text.clone(), selector)),
-        Err(error) => {
-            errors.push(format!("form: `{text}` is no selector: {error}"));
+        Err(bad) => {
+            errors.push(format!("form: {bad}"));
             None
         }
     });

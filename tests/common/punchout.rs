@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use punchout_proxy::config::{self, Plan};
 use punchout_proxy::server;
+use punchout_proxy::session::id::{SessionId, Token};
 
 use super::{Answer, Head, Keep, Proxy, Shop, Wire, ok};
 
@@ -70,6 +71,18 @@ impl Punchout {
         let seen = self.shop.seen.lock().unwrap();
         seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
     }
+}
+
+/// The address of a page of ours as the pages of a session with these cookies, or with that root, have it.
+pub fn own(page: &str, session: &str) -> String {
+    let (root, id) = match session.strip_prefix("/_punchout/s/") {
+        Some(token) => (session, Token::parse(token).unwrap().id()),
+        None => {
+            let value = session.split("punchout=").nth(1).unwrap().split([';', '\r']).next().unwrap();
+            ("", SessionId::from_cookie(value).unwrap())
+        }
+    };
+    format!("{root}/_punchout/{page}?key={}", id.page_key())
 }
 
 /// The root of the addresses in which a session goes on whose browser came back without a cookie.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use lol_html::Selector;
-use lol_html::errors::SelectorError;
 use regex::Regex;
 
 use crate::cart::currency;
@@ -183,24 +182,15 @@ impl Compiler {
     }
 
     fn parsed(&mut self, field: &str, written: &str, full: &str) -> Option<Selector> {
-        match full.parse::<Selector>() {
+        match crate::selector::compile_as(written, full) {
             Ok(parsed) => {
-                if selector::has_copied_tbody(written) {
-                    self.warnings.push(RuleError {
-                        field: field.to_owned(),
-                        written: written.to_owned(),
-                        reason: "browsers add tbody to what they show; this matches only where the source has it"
-                            .into(),
-                        hint: Some("leave tbody out, with a space in place of the two >"),
-                    });
-                }
                 if field != "empty" {
                     self.positional.extend(selector::positional_names(written));
                 }
                 Some(parsed)
             }
-            Err(error) => {
-                self.fail(field, written, reason_of(error), hint_for(error, written));
+            Err(bad) => {
+                self.fail(field, written, bad.reason, bad.hint);
                 None
             }
         }
@@ -395,28 +385,3 @@ impl Compiler {
 /// Every element but the common ones that neither end another nor part words (`implied_ends`): half of a page's tags are
 /// passed over by name.
 const INSIDE: &str = ":not(a):not(span):not(img):not(input):not(b):not(i):not(strong):not(em):not(small):not(label)";
-
-fn reason_of(error: SelectorError) -> String {
-    let said = error.to_string();
-    said.trim_end_matches('.').to_owned()
-}
-
-fn hint_for(error: SelectorError, written: &str) -> Option<&'static str> {
-    match error {
-        SelectorError::UnsupportedCombinator(_) => Some(
-            "the page is read as it streams past: siblings cannot be asked for; use a class, an attribute, \
-             :nth-child(n) or a pattern",
-        ),
-        _ if written.contains(":has(") => {
-            Some("the page is read as it streams past: what an element holds is not known when it begins; use skip")
-        }
-        _ if written.contains(":last-") || written.contains(":only-") || written.contains("nth-last-") => {
-            Some("the page is read as it streams past: what comes later is not known; count from the front")
-        }
-        _ if written.contains(":contains(") => Some("use a pattern on the text"),
-        SelectorError::UnsupportedPseudoClassOrElement | SelectorError::UnsupportedSyntax => {
-            Some("there are :first-child, :nth-child(n), :first-of-type, :nth-of-type(n) and :not(..)")
-        }
-        _ => None,
-    }
-}

@@ -1,5 +1,7 @@
 //! Selectors as text: splitting and combining them before they are compiled.
 
+use crate::selector::{alternatives, outside_brackets};
+
 /// `"td.price"`, `"input.qty@value"`, `"@data-sku"`: a selector, an attribute, or both.
 pub(super) fn split_short(short: &str) -> Result<(Option<String>, Option<String>), &'static str> {
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -35,24 +37,6 @@ pub(super) fn relative(line: &str, written: &str) -> String {
     combined.join(", ")
 }
 
-/// The parts of a comma list; commas in brackets, parentheses and quotes are no borders.
-fn alternatives(list: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    for (at, _) in outside_brackets(list).filter(|(_, c)| *c == ',') {
-        parts.push(list[from..at].trim());
-        from = at + 1;
-    }
-    parts.push(list[from..].trim());
-    parts
-}
-
-/// `table > tbody > tr` is what a browser's tools copy.
-pub(super) fn has_copied_tbody(written: &str) -> bool {
-    let packed: String = written.chars().filter(|c| !c.is_whitespace()).collect();
-    packed.contains(">tbody>")
-}
-
 /// The names of the elements that a selector counts or wants as children, in small letters: `tr > td:nth-child(2) a`
 /// depends on where each `td` begins and ends, and on nothing else.
 pub(super) fn positional_names(written: &str) -> Vec<String> {
@@ -69,26 +53,6 @@ pub(super) fn positional_names(written: &str) -> Vec<String> {
         }
     }
     names
-}
-
-/// The characters of a selector that stand outside of `[..]`, `(..)` and quotes.
-fn outside_brackets(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let mut depth = 0usize;
-    let mut quote = None;
-    text.char_indices().filter(move |(_, c)| {
-        match (quote, *c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(*c),
-            (None, '[' | '(') => depth += 1,
-            (None, ']' | ')') => {
-                depth = depth.saturating_sub(1);
-                return false;
-            }
-            (None, _) => return depth == 0,
-        }
-        false
-    })
 }
 
 #[cfg(test)]
@@ -125,7 +89,5 @@ mod tests {
         assert_eq!(positional_names(".row > .price"), Vec::<String>::new());
         assert_eq!(positional_names("table>tr"), ["tr"]);
         assert_eq!(positional_names("td.price a[title='>']"), Vec::<String>::new());
-        assert!(has_copied_tbody("#cart > tbody > tr"));
-        assert!(!has_copied_tbody("#cart tbody tr"));
     }
 }

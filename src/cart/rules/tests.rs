@@ -102,14 +102,6 @@ fn a_broken_or_missing_line_is_one_error() {
 }
 
 #[test]
-fn a_tbody_from_the_browser_is_a_warning() {
-    let rules = GOOD.replace("tr.a, tr.b", "#cart > tbody > tr");
-    let rules = Rules::compile(source(&rules)).unwrap();
-    assert_eq!(rules.warnings().len(), 1);
-    assert_eq!(rules.warnings()[0].field, "line");
-}
-
-#[test]
 fn unknown_keys_are_named() {
     let error = |toml| toml::from_str::<RulesSource>(toml).unwrap_err().to_string();
     assert!(error("prize = 'td'").contains("unknown field `prize`"));

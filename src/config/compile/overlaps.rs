@@ -1,5 +1,5 @@
-//! What is good by itself and gets in its own way together: two rules for one thing, or a selector that a browser's tools
-//! were asked for. All of it works, so all of it is a warning.
+//! What is good by itself and gets in its own way together: two rules for one thing. All of it works, so all of it is a
+//! warning.
 
 use http::Method;
 
@@ -18,7 +18,6 @@ pub(super) fn overlaps(file: &File, plan: &Plan, notes: &mut Notes<'_>) {
         hooks(&buyer.hooks, number, notes);
     }
     accounts(plan, notes);
-    tbody(notes);
 }
 
 /// Pages that a session needs, and that `shop.deny` closes to it. The sign-in page is none of them: signing in is done for
@@ -85,22 +84,6 @@ fn accounts(plan: &Plan, notes: &mut Notes<'_>) {
                 notes.warn(format!("buyer[{number}].accounts[{at}]"), text);
             }
             known.push((account.key(), &buyer.name));
-        }
-    }
-}
-
-/// Selectors of the file itself with a `tbody`; those of presets are known to be right.
-fn tbody(notes: &mut Notes<'_>) {
-    for key in ["line", "name", "sku", "quantity", "price", "total", "unit", "link"] {
-        let key = format!("shop.cart.{key}");
-        let has = |text: &str| {
-            // `> tbody >` is told of where selectors are compiled.
-            let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-            !packed.contains(">tbody>") && text.split([' ', '>', ',']).any(|word| word.starts_with("tbody"))
-        };
-        if notes.document.text(&key).is_some_and(has) {
-            let text = "holds `tbody`, which browsers add to what they show: see that the page's source has it, or leave it out";
-            notes.warn(key, text);
         }
     }
 }

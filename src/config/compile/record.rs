@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lol_html::Selector;
 use regex::bytes::Regex;
 
 use super::{File, Notes, size, time};
 use crate::observe::record::Recording;
 use crate::observe::record::redact::Redaction;
+use crate::selector;
 
 /// What is recorded; nothing where no folder is named.
 pub(super) fn record(file: &File, notes: &mut Notes<'_>) -> Option<Arc<Recording>> {
@@ -44,8 +44,8 @@ pub(super) fn record(file: &File, notes: &mut Notes<'_>) -> Option<Arc<Recording
 
 fn redaction(file: &File, notes: &mut Notes<'_>) -> Redaction {
     let mut redaction = Redaction::default();
-    for (n, selector) in file.record.hide.iter().enumerate() {
-        let compiled = selector.parse::<Selector>().map_err(|error| format!("`{selector}`: {error}"));
+    for (n, written) in file.record.hide.iter().enumerate() {
+        let compiled = selector::compile(written);
         redaction.hide.extend(notes.take(&format!("record.hide[{n}]"), compiled));
     }
     for (n, pattern) in file.record.patterns.iter().enumerate() {

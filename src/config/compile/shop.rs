@@ -9,9 +9,10 @@ use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
 use crate::location::Location;
-use crate::rewrite::controls::{self, Controls};
+use crate::rewrite::controls::Controls;
 use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
+use crate::selector;
 use crate::shop::{Emptying, SignIn};
 
 /// Answers to a cookie banner, and what stands in front of a shop keeps there.
@@ -40,7 +41,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     let hidden = hidden(&source.hide, notes);
     let controls: Vec<&str> = source.cart.checkout.iter().collect();
     let hydrated = is_hydrated.then(|| Hydrated::new(&controls, &hidden));
-    let hide = hidden.iter().filter_map(|selector| controls::compile(selector).ok()).collect();
+    let hide = hidden.iter().filter_map(|selector| selector::compile(selector).ok()).collect();
     if policy.denials.is_empty() {
         notes.fault(
             "shop.deny",
@@ -75,7 +76,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
 fn hidden(file: &HideFile, notes: &mut Notes<'_>) -> Vec<String> {
     let mut hidden = Vec::new();
     let mut add = |key: &str, text: String, notes: &mut Notes<'_>| {
-        if notes.take(key, controls::compile(&text)).is_some() {
+        if notes.take(key, selector::compile(&text)).is_some() {
             hidden.push(text);
         }
     };
