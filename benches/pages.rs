@@ -82,7 +82,16 @@ fn page(shop: &Shop, cart: bool) -> Page<'_> {
     let way = if cart { Way::Submit } else { Way::Lead };
     let opening = Opening { form_action: vec!["https://srm.acme.example".to_owned()], ..Opening::default() };
     let leave = Leave { way, url: "/_punchout/return".to_owned(), target: Some("_top".to_owned()), label: None };
-    Page { controls: &shop.checkout, leave, hide: &[], opening, readers, end_of_body, seen: Rc::new(Seen::default()) }
+    Page {
+        controls: &shop.checkout,
+        leave,
+        hide: &[],
+        opening,
+        readers,
+        end_of_body,
+        is_ready: None,
+        seen: Rc::new(Seen::default()),
+    }
 }
 
 fn rewrite(shop: &Shop, html: &[u8], cart: bool) -> RewritingBody<Frames> {
