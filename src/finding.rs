@@ -63,6 +63,11 @@ impl Finding {
     pub fn any_error(findings: &[Finding]) -> bool {
         findings.iter().any(|finding| finding.severity == Severity::Error)
     }
+
+    /// An error to every buyer.
+    pub fn is_firm(&self) -> bool {
+        self.severity == Severity::Error && KNOWN.iter().any(|known| known.code == self.code && known.firm)
+    }
 }
 
 impl fmt::Display for Finding {

@@ -685,6 +685,8 @@ pub struct BuyerFile {
     pub header: BTreeMap<String, FieldSource>,
     /// Fields that every line must have.
     pub required: Vec<String>,
+    /// Fields beside those of OCI that were agreed on with the buyer.
+    pub own_fields: Vec<String>,
     /// Field lengths that differ from OCI 4.0's.
     pub lengths: Limits,
     /// Units that differ from `[units]`.

@@ -237,6 +237,16 @@ impl Mapping {
         &self.limits
     }
 
+    /// Whether anything gives a value for `field`: its source, the cart itself, or bundles.
+    pub fn fills(&self, field: &FieldName) -> bool {
+        match self.fields.get(field) {
+            Some(Some(Source::Constant(text))) => !text.is_empty(),
+            Some(None) => field.as_str() != "LONGTEXT" || self.longtext != LongTextStyle::Omit,
+            Some(Some(_)) => true,
+            None => self.bundles.is_some() && ["ITEM_TYPE", "PARENT_ID"].contains(&field.as_str()),
+        }
+    }
+
     /// The extra values of a line that this mapping reads, so that a check can tell a misspelled one.
     pub fn extras(&self) -> Vec<&str> {
         let mut names = Vec::new();
