@@ -11,6 +11,7 @@ use super::assortment::Assortment;
 use super::bundle::Bundles;
 use super::charset::Charset;
 use super::fields::{FieldKind, FieldName, Limits, LongTextStyle};
+use super::filled::Filled;
 use super::filling::{self, standard};
 use super::number::DecimalMark;
 use super::parameters::Parameters;
@@ -236,6 +237,16 @@ impl Mapping {
         &self.limits
     }
 
+    /// Whether anything gives a value for `field`: its source, the cart itself, or bundles.
+    pub fn fills(&self, field: &FieldName) -> bool {
+        match self.fields.get(field) {
+            Some(Some(Source::Constant(text))) => !text.is_empty(),
+            Some(None) => field.as_str() != "LONGTEXT" || self.longtext != LongTextStyle::Omit,
+            Some(Some(_)) => true,
+            None => self.bundles.is_some() && ["ITEM_TYPE", "PARENT_ID"].contains(&field.as_str()),
+        }
+    }
+
     /// The extra values of a line that this mapping reads, so that a check can tell a misspelled one.
     pub fn extras(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -264,7 +275,7 @@ pub fn map(mapping: &Mapping, cart: &Cart, surroundings: &Surroundings<'_>) -> M
 
 /// What is sent for a buyer that says nothing about fields.
 fn default_fields() -> BTreeMap<FieldName, Option<Source>> {
-    use super::source::LineValue::{Currency, Name, Quantity, Sku};
+    use super::source::LineValue::{Currency, Name, Product, Quantity, Sku};
     BTreeMap::from([
         (standard("DESCRIPTION"), Some(Source::Line(Name))),
         (standard("QUANTITY"), Some(Source::Line(Quantity))),
@@ -276,7 +287,7 @@ fn default_fields() -> BTreeMap<FieldName, Option<Source>> {
         // IFS sends it in the entry and wants it back on every line.
         (standard("VENDOR"), Some(Source::Parameter("NEW_ITEM-VENDOR".to_owned()))),
         (standard("VENDORMAT"), Some(Source::Line(Sku))),
-        (standard("EXT_PRODUCT_ID"), Some(Source::Line(Sku))),
+        (standard("EXT_PRODUCT_ID"), Some(Source::Line(Product))),
     ])
 }
 
@@ -302,13 +313,14 @@ fn header_inputs(
 }
 
 /// The same fields on every line: those that any line has a value for.
-fn dense(lines: Vec<BTreeMap<FieldName, String>>) -> Vec<Vec<(FieldName, String)>> {
-    let used = lines.iter().flatten().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.clone());
-    let used: BTreeSet<FieldName> = used.collect();
-    let full = |mut line: BTreeMap<FieldName, String>| {
-        used.iter().map(|name| (name.clone(), line.remove(name).unwrap_or_default())).collect()
-    };
-    lines.into_iter().map(full).collect()
+fn dense(lines: Vec<Filled>) -> Vec<Vec<(FieldName, String)>> {
+    let mut used: Vec<FieldName> = Vec::new();
+    for (name, _) in lines.iter().flat_map(Filled::iter).filter(|(_, value)| !value.is_empty()) {
+        if let Err(at) = used.binary_search(name) {
+            used.insert(at, name.clone());
+        }
+    }
+    lines.into_iter().map(|line| line.into_all(&used)).collect()
 }
 
 fn within_inputs(mapping: &Mapping, surroundings: &Surroundings<'_>, mut mapped: Mapped) -> Mapped {
