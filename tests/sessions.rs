@@ -209,6 +209,26 @@ fn the_shop_judges_what_is_passed_through() {
     });
 }
 
+/// Whoever knows a hook of the buyer's, and no password.
+#[test]
+fn wrong_passwords_that_the_shop_judges_take_no_turn_of_the_buyers() {
+    let world = World::with(r#"accounts = { strategy = "passthrough" }"#, |text| {
+        let kept = text.lines().filter(|line| !line.starts_with("username") && !line.starts_with("password_hash"));
+        format!("entry = {{ buyer_rate = 2 }}\n{}", kept.map(|line| format!("{line}\n")).collect::<String>())
+    });
+    browse(async {
+        for _ in 0..5 {
+            let wrong = [("USERNAME", "nobody"), ("PASSWORD", "nothing")];
+            assert_eq!(world.punch_out(&mut Browser::default(), &wrong).await.status, 403);
+        }
+        let right = [("USERNAME", "konto3@kunde.example"), ("PASSWORD", "passord-3")];
+        for status in [200, 200, 429] {
+            let page = world.punch_out(&mut Browser::default(), &right).await;
+            assert_eq!(page.status, status, "{page}");
+        }
+    });
+}
+
 #[test]
 fn a_guest_signs_in_nowhere() {
     let world = World::with(r#"accounts = { strategy = "guest" }"#, |text| text);
