@@ -230,7 +230,7 @@ impl Asker {
             accept: headers.get(ACCEPT).cloned(),
             language: headers.get(ACCEPT_LANGUAGE).cloned(),
             cookies: ours.then(|| headers.get_all(COOKIE).iter().cloned().collect()),
-            host: headers.get(HOST).filter(|_| ours).cloned(),
+            host: ours.then(|| called(request)).flatten(),
         }
     }
 
@@ -239,6 +239,12 @@ impl Asker {
         let target = self.target.as_ref().filter(|target| self.method == Method::GET && target.query().is_none());
         target.map(PathAndQuery::as_str)
     }
+}
+
+/// By what name a request calls us, in whichever way its version says it.
+fn called<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let authority = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
+    request.headers().get(HOST).cloned().or_else(authority)
 }
 
 /// The answer to a request that cannot be served: what happened, what to do, the code and the reference to quote.

@@ -108,7 +108,8 @@ pub(super) fn in_words(error: &Error) -> String {
             format!("is not valid before {}", day(not_before))
         }
         Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
-            let presented = if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") };
+            let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
+            let presented = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
             format!("is for {presented}, not for {}", expected.to_str())
         }
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
@@ -122,6 +123,12 @@ pub(super) fn in_words(error: &Error) -> String {
         }
         other => format!("is refused: {other}"),
     }
+}
+
+/// A name without what rustls writes around it, as in `DnsName("shop.example")`.
+fn bare(presented: &str) -> &str {
+    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"')
 }
 
 #[cfg(test)]
