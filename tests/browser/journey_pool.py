@@ -92,7 +92,7 @@ class Pool(Journey):
         self.assert_signed_in(browser, proxy)
         self.buy(browser, proxy, 1)
         browser.open(proxy.address + "/basket/")
-        control = "document.querySelector('#content_inner [form=punchout-return]')"
+        control = "document.querySelector('#content_inner [form^=punchout-return]')"
         browser.execute(f"const one = {control}; one.click(); one.click(); one.click()")
         browser.find("#received")
         self.assertEqual(len(self.hook.arrivals()), 1)
