@@ -88,7 +88,16 @@ fn page(shop: &Shop, cart: bool) -> Page<'_> {
         target: Some("_top".to_owned()),
         label: None,
     };
-    Page { controls: &shop.checkout, leave, hide: &[], opening, readers, end_of_body, seen: Rc::new(Seen::default()) }
+    Page {
+        controls: &shop.checkout,
+        leave,
+        hide: &[],
+        opening,
+        readers,
+        end_of_body,
+        is_ready: None,
+        seen: Rc::new(Seen::default()),
+    }
 }
 
 fn rewrite(shop: &Shop, html: &[u8], cart: bool) -> RewritingBody<Frames> {

@@ -146,6 +146,10 @@ pub mod code {
     pub const CLASS_UNKNOWN: &str = "PO-CLASS-UNKNOWN";
     /// The line is not in a table that is to hold all of them.
     pub const NOT_IN_TABLE: &str = "PO-NOT-IN-TABLE";
+    /// What a line lacks could not be looked for, because its product page could not be read.
+    pub const PRODUCT_PAGE_UNREAD: &str = "PO-PRODUCT-PAGE-UNREAD";
+    /// What a line lacks is not on its product page either.
+    pub const NOT_ON_PRODUCT_PAGE: &str = "PO-NOT-ON-PRODUCT-PAGE";
     /// The line is not in the assortment that was agreed with the buyer.
     pub const NOT_IN_ASSORTMENT: &str = "PO-NOT-IN-ASSORTMENT";
     /// A line is part of another, which cannot be told.

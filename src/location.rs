@@ -2,7 +2,8 @@
 //!
 //! Denying checkout depends on this: what we and the shop take for the same address must be the same. Shops decode
 //! percent escapes, fold double slashes, resolve dots, cut `;parameters` and some ignore case; so a pattern is compared
-//! with the address after all of that, in every form in which some shop may see it.
+//! with the address after all of that, in every form in which some shop may see it. The same goes for parameters: PHP makes
+//! other names of some ([`same_name`]), and shops take characters out of values that they look up ([`Wanted`]).
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use std::fmt;
 /// |---|---|
 /// | `/basket/` | that path, with or without the last slash, in any case |
 /// | `/checkout/**` | that path and all below it |
+/// | `/**/checkout` | that name at any depth, also at none |
 /// | `/*/cart` | one segment in the place of `*` |
 /// | `/index.php?route=checkout/**` | that path where the query has such a `route` |
 /// | `?route=checkout/**` | any path with such a `route` |
@@ -20,7 +22,7 @@ pub struct Location {
     text: String,
     /// `None`: any path.
     path: Option<Glob>,
-    query: Vec<(String, Glob)>,
+    query: Vec<(String, Wanted)>,
 }
 
 impl Location {
@@ -37,7 +39,7 @@ impl Location {
             return Err(format!("`{text}` is not an address in the shop: begin with `/`, or with `?` for any path"));
         }
         let query = form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.to_lowercase(), Glob::parse(&value.to_lowercase())))
+            .map(|(name, value)| (in_php(&name), Wanted::parse(&value)))
             .collect();
         let path = (!path.is_empty()).then(|| Glob::parse(&canonical(path)));
         Ok(Location { text: text.to_owned(), path, query })
@@ -50,11 +52,23 @@ impl Location {
 
     /// Whether `target` is one of the addresses meant.
     pub fn matches(&self, target: &Target) -> bool {
-        let path = self.path.as_ref().is_none_or(|glob| target.paths.iter().any(|path| glob.matches(path)));
-        path && self
-            .query
-            .iter()
-            .all(|(name, glob)| target.query.iter().any(|(given, value)| given == name && glob.matches(value)))
+        self.matches_path(target)
+            && (self.query.iter())
+                .all(|(name, wanted)| target.query.iter().any(|(given, value)| given == name && wanted.is(value)))
+    }
+
+    /// Whether `target` may be one of them, where the rest of its parameters comes in a form: shops take them from there too.
+    pub fn may_match(&self, target: &Target) -> bool {
+        !self.query.is_empty() && self.matches_path(target)
+    }
+
+    /// The names of the parameters that it asks for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn matches_path(&self, target: &Target) -> bool {
+        self.path.as_ref().is_none_or(|glob| target.paths.iter().any(|path| glob.matches(path)))
     }
 }
 
@@ -68,7 +82,8 @@ impl fmt::Display for Location {
 #[derive(Debug)]
 pub struct Target {
     paths: Vec<String>,
-    query: Vec<(String, String)>,
+    /// Names as PHP has them.
+    query: Vec<(String, Given)>,
 }
 
 impl Target {
@@ -80,11 +95,103 @@ impl Target {
         let split = if query.contains(';') { query.replace(';', "&") } else { String::new() };
         let query = form_urlencoded::parse(query.as_bytes())
             .chain(form_urlencoded::parse(split.as_bytes()))
-            // PHP cuts leading white space off a parameter's name.
-            .map(|(name, value)| (name.trim_start().to_lowercase(), value.to_lowercase()))
+            .map(|(name, value)| (in_php(&name), Given::new(&value)))
             .collect();
         Target { paths, query }
     }
+
+    /// The same with what a form says.
+    pub fn with<'f>(&self, fields: impl Iterator<Item = (&'f str, &'f str)>) -> Target {
+        let fields = fields.map(|(name, value)| (in_php(name), Given::new(value)));
+        Target { paths: self.paths.clone(), query: self.query.iter().cloned().chain(fields).collect() }
+    }
+
+    /// Whether a parameter of that name is there, and has that value where one is named.
+    pub fn has(&self, name: &str, value: Option<&Wanted>) -> bool {
+        let name = in_php(name);
+        self.query.iter().any(|(given, text)| *given == name && value.is_none_or(|value| value.is(text)))
+    }
+}
+
+/// A parameter's name as PHP has it, in small letters: it is cut at a NUL and at the bracket of an array, loses white space
+/// before it, and has `_` for what no PHP variable could be called.
+fn in_php(name: &str) -> String {
+    let name = name.split('\0').next().unwrap_or_default().trim_start();
+    let name = match name.find('[') {
+        Some(at) if at > 0 && name[at..].contains(']') => &name[..at],
+        _ => name,
+    };
+    name.chars().map(|c| if matches!(c, '.' | ' ' | '[') { '_' } else { c }).collect::<String>().to_lowercase()
+}
+
+/// Whether two names are the same parameter to some shop.
+pub fn same_name(one: &str, other: &str) -> bool {
+    in_php(one) == in_php(other)
+}
+
+/// A parameter's value, in every form in which some shop may look it up.
+#[derive(Clone, Debug)]
+struct Given {
+    plain: String,
+    bare: [String; 2],
+}
+
+impl Given {
+    fn new(value: &str) -> Given {
+        let plain = value.to_lowercase();
+        // WordPress cleans what it looks up: of tags, of what is still escaped.
+        let cleaned = without_tags_and_escapes(&plain);
+        Given { bare: [bare(&plain), bare(&cleaned)], plain }
+    }
+}
+
+/// The value that a pattern asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    plain: Glob,
+    bare: Glob,
+}
+
+impl Wanted {
+    /// A pattern with `*` and `**`, as in paths.
+    pub fn parse(text: &str) -> Wanted {
+        let plain = Glob::parse(&text.to_lowercase());
+        let mut bare_pieces = plain.pieces.clone();
+        for piece in &mut bare_pieces {
+            if let Piece::Text(text) = piece {
+                *text = bare(text);
+            }
+        }
+        Wanted { plain, bare: Glob { pieces: bare_pieces } }
+    }
+
+    fn is(&self, given: &Given) -> bool {
+        self.plain.matches(&given.plain) || given.bare.iter().any(|bare| self.bare.matches(bare))
+    }
+}
+
+/// What is left where a shop keeps letters, digits, `_` and `/` alone, as OpenCart does with a route.
+fn bare(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '/')).collect()
+}
+
+fn without_tags_and_escapes(text: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['<', '%']) {
+        left.push_str(&rest[..at]);
+        let from = &rest[at..];
+        let is_escape =
+            from.starts_with('%') && from.as_bytes().get(1..3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let skipped = match from.find('>') {
+            Some(end) if from.starts_with('<') => end + 1,
+            _ if is_escape => 3,
+            _ => 1,
+        };
+        rest = &from[skipped..];
+    }
+    left.push_str(rest);
+    left
 }
 
 /// The path in every form in which some shop sees it: decoded once, or twice behind a second proxy; `..` resolved, or a
@@ -174,10 +281,13 @@ impl Glob {
     }
 
     fn matches(&self, text: &str) -> bool {
-        // `/checkout/**` is also `/checkout`: the slash that canonical forms lack is lent.
+        // `/checkout/**` is also `/checkout`, and `/**/checkout` too: the slash that canonical forms lack is lent.
+        let below = self.pieces.ends_with(&[Piece::Text("/".into()), Piece::Anything]);
+        let above = self.pieces.starts_with(&[Piece::Text("/".into()), Piece::Anything]) && self.pieces.len() > 2;
         matches(&self.pieces, text)
-            || (self.pieces.ends_with(&[Piece::Text("/".into()), Piece::Anything])
-                && matches(&self.pieces, &format!("{text}/")))
+            || (below && matches(&self.pieces, &format!("{text}/")))
+            || (above && matches(&self.pieces, &format!("/{text}")))
+            || (above && below && matches(&self.pieces, &format!("/{text}/")))
     }
 }
 
@@ -219,6 +329,11 @@ mod tests {
             ("/checkout/**", "/checkout/a/b", true),
             ("/checkout/**", "/checkouts", false),
             ("/**/checkout/**", "/nb/checkout/preview", true),
+            ("/**/checkout/**", "/checkout/preview", true),
+            ("/**/checkout/**", "/checkout", true),
+            ("/**/checkout", "/checkout", true),
+            ("/**/checkout", "/xcheckout", false),
+            ("/**", "/", true),
             ("/*/cart", "/nb/cart", true),
             ("/*/cart", "/nb/x/cart", false),
             ("/index.php?route=checkout/**", "/index.php?a=1&route=checkout/confirm", true),
@@ -256,6 +371,27 @@ mod tests {
         assert!(hits("?route=checkout/**", "/index.php?%20route=checkout/checkout"));
         assert!(hits("?route=checkout/**", "/index.php?a=1;route=checkout/checkout"));
         assert!(hits("?route=checkout/**", "/index.php?ROUTE=Checkout/Checkout"));
+        for value in [
+            "check-out/confirm",
+            " checkout/confirm",
+            "!checkout/confirm",
+            "checkout%2Fconfirm",
+            "che%00ckout/confirm",
+            "ch<b>eckout/confirm",
+            "che%2565ckout/confirm",
+        ] {
+            assert!(hits("?route=checkout/**", &format!("/index.php?route={value}")), "{value}");
+        }
+        for name in ["route%00", "route%00x", "%20route", "%09route", "route[]", "route[x]"] {
+            assert!(hits("?route=checkout/**", &format!("/index.php?{name}=checkout/confirm")), "{name}");
+        }
+        for name in ["main.page", "main%20page", "main+page", "main[page"] {
+            assert!(hits("?main_page=checkout_**", &format!("/?{name}=checkout_process")), "{name}");
+        }
+        assert!(hits("?wc-ajax=checkout", "/?wc-ajax=%20checkout"));
+        assert!(!hits("?route=checkout/confirm**", "/index.php?route=checkout/cart"));
+        assert!(!hits("?main_page=logoff", "/?main_page=index"));
+        assert!(!hits("?main_page=logoff", "/?page=logoff"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use http::Method;
 
-use crate::location::{Location, Target};
+use crate::location::{Location, Target, Wanted};
 
 /// One thing that is closed to punchout sessions.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Denial {
     /// Where.
     pub location: Location,
     /// Only where the form that is sent has this field, and this value where one is named.
-    pub field: Option<(String, Option<String>)>,
+    pub field: Option<(String, Option<Wanted>)>,
 }
 
 /// All that is closed.
@@ -40,10 +40,15 @@ impl Policy {
     /// Judges a request by its head.
     pub fn judge(&self, method: &Method, target: &Target) -> Verdict {
         let mut verdict = Verdict::Allow;
-        for (number, denial) in self.applying(method, target) {
-            match denial.field {
-                None => return Verdict::Deny(number),
-                Some(_) => verdict = Verdict::AskForm,
+        for (number, denial) in self.for_method(method) {
+            if denial.location.matches(target) {
+                match denial.field {
+                    None => return Verdict::Deny(number),
+                    Some(_) => verdict = Verdict::AskForm,
+                }
+            } else if has_form(method) && denial.location.may_match(target) {
+                // PHP shops take a parameter from the form where it stands in both.
+                verdict = Verdict::AskForm;
             }
         }
         verdict
@@ -54,25 +59,35 @@ impl Policy {
         &self,
         method: &Method,
         target: &Target,
-        fields: impl Iterator<Item = (&'f str, &'f str)> + Clone,
+        fields: impl Iterator<Item = (&'f str, &'f str)>,
     ) -> Verdict {
-        for (number, denial) in self.applying(method, target) {
-            let Some((name, value)) = &denial.field else { return Verdict::Deny(number) };
-            let sent = fields.clone().any(|(given_name, given_value)| {
-                given_name.trim_start() == name && value.as_deref().is_none_or(|value| value == given_value)
-            });
-            if sent {
+        let whole = target.with(fields);
+        for (number, denial) in self.for_method(method) {
+            let sent = denial.field.as_ref().is_none_or(|(name, value)| whole.has(name, value.as_ref()));
+            if sent && denial.location.matches(&whole) {
                 return Verdict::Deny(number);
             }
         }
         Verdict::Allow
     }
 
-    fn applying(&self, method: &Method, target: &Target) -> impl Iterator<Item = (usize, &Denial)> {
-        self.denials.iter().enumerate().filter(move |(_, denial)| {
-            denial.method.as_ref().is_none_or(|denied| denied == method) && denial.location.matches(target)
-        })
+    /// The names of fields and parameters on which the judgement of such a form depends.
+    pub fn names<'p>(&'p self, method: &Method, target: &Target) -> impl Iterator<Item = &'p str> {
+        let asked = self
+            .for_method(method)
+            .filter(|(_, denial)| denial.location.matches(target) || denial.location.may_match(target));
+        asked
+            .flat_map(|(_, denial)| denial.location.names().chain(denial.field.as_ref().map(|(name, _)| name.as_str())))
     }
+
+    fn for_method(&self, method: &Method) -> impl Iterator<Item = (usize, &Denial)> {
+        let denied = move |(_, denial): &(usize, &Denial)| denial.method.as_ref().is_none_or(|denied| denied == method);
+        self.denials.iter().enumerate().filter(denied)
+    }
+}
+
+fn has_form(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 #[cfg(test)]
@@ -83,13 +98,14 @@ mod tests {
         let denial = |method: Option<Method>, location: &str, field: Option<(&str, Option<&str>)>| Denial {
             method,
             location: Location::parse(location).unwrap(),
-            field: field.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))),
+            field: field.map(|(name, value)| (name.to_owned(), value.map(Wanted::parse))),
         };
         Policy {
             denials: vec![
                 denial(None, "/checkout/**", None),
                 denial(Some(Method::POST), "/cart", Some(("proceed", None))),
                 denial(Some(Method::POST), "/cart", Some(("go", Some("checkout")))),
+                denial(None, "?route=checkout/**", None),
             ],
         }
     }
@@ -101,6 +117,11 @@ mod tests {
             (Method::GET, "/checkout/", None, Verdict::Deny(0)),
             (Method::POST, "/checkout/preview", None, Verdict::Deny(0)),
             (Method::GET, "/cart", None, Verdict::Allow),
+            (Method::POST, "/", None, Verdict::AskForm),
+            (Method::POST, "/", Some(vec![("route", "product/product")]), Verdict::Allow),
+            (Method::POST, "/", Some(vec![("route", "checkout/confirm")]), Verdict::Deny(3)),
+            (Method::POST, "/cart", Some(vec![("pro.ceed", "1")]), Verdict::Allow),
+            (Method::POST, "/cart", Some(vec![("proceed[]", "1")]), Verdict::Deny(1)),
             (Method::POST, "/cart", None, Verdict::AskForm),
             (Method::POST, "/cart", Some(vec![("quantity", "2")]), Verdict::Allow),
             (Method::POST, "/cart", Some(vec![("quantity", "2"), ("proceed", "")]), Verdict::Deny(1)),

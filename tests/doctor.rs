@@ -116,6 +116,11 @@ fn table() -> Vec<Row> {
             ("frames", "fault", "X-Frame-Options: SAMEORIGIN"),
         ),
         (
+            "signed in for good",
+            Planted { shop: |head, _| replace(head, "; HttpOnly", ""), ..planted() },
+            ("sealing", "fault", "NVSESJON alone a browser stays signed in"),
+        ),
+        (
             "unit missing",
             Planted { file: |text| text.replace("unit = \"td.enhet\"\n", ""), ..planted() },
             ("mapping", "fault", "PO-UNIT"),
@@ -356,6 +361,7 @@ fn where_all_is_well_every_line_is_ok() {
         "shop-clock",
         "accounts",
         "sign-in",
+        "sealing",
         "cart",
         "checkout",
         "mapping",

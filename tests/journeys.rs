@@ -119,7 +119,8 @@ fn travel(told: Told) {
     refused(&told, &shop, &mut buyer, &cart_address);
     for request in case.allowed.iter().chain([&journey.adds]) {
         let seen = shop.seen();
-        buyer.send(request, "");
+        let (address, form) = with_form(request);
+        buyer.send(address, form);
         assert_eq!(shop.seen(), seen + 1, "{name}: {request} does not reach the shop");
     }
     let cart = buyer.send(&format!("GET {cart_address}"), "");
@@ -148,10 +149,18 @@ fn travel(told: Told) {
     assert_eq!(shop.seen(), seen, "{name}: the shop is asked after the session's end");
 }
 
+/// Method and address, and the form where the third word is one.
+fn with_form(request: &str) -> (&str, &str) {
+    match request.match_indices(' ').nth(1) {
+        Some((at, _)) => (&request[..at], &request[at + 1..]),
+        None => (request, ""),
+    }
+}
+
 /// What places orders never reaches the shop, by whatever way it is told.
 fn refused(told: &Told, shop: &Shop, buyer: &mut Buyer<'_>, cart: &str) {
-    let by_address = told.case.denied.iter().map(|request| (request, ""));
-    let by_form = told.journey.denied_forms.iter().map(|(request, body)| (request, body.as_str()));
+    let by_address = told.case.denied.iter().map(|request| with_form(request));
+    let by_form = told.journey.denied_forms.iter().map(|(request, body)| (request.as_str(), body.as_str()));
     for (request, body) in by_address.chain(by_form) {
         let answer = buyer.send(request, body);
         let told = format!("{}: {request} {body}", told.name);

@@ -108,9 +108,18 @@ fn every_preset_closes_checkout_and_leaves_buying_open() {
         let (case, plan) = (Case::of(preset), plan(preset));
         let policy = &plan.shop.policy;
         let judged = |request: &str| {
-            let (method, address) = request.split_once(' ').unwrap();
+            let words: Vec<&str> = request.splitn(3, ' ').collect();
+            let (method, address) = (words[0].parse::<Method>().unwrap(), words[1]);
             let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
-            policy.judge(&method.parse::<Method>().unwrap(), &Target::new(path, query))
+            let target = Target::new(path, query);
+            match policy.judge(&method, &target) {
+                Verdict::AskForm => {
+                    let form: Vec<_> = form_urlencoded::parse(words.get(2).unwrap_or(&"").as_bytes()).collect();
+                    let fields = form.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+                    policy.judge_form(&method, &target, fields)
+                }
+                verdict => verdict,
+            }
         };
         for request in &case.denied {
             assert!(matches!(judged(request), Verdict::Deny(_)), "{preset}: {request} is open");

@@ -428,3 +428,34 @@ fn only_the_buyers_that_are_named_are_recorded() {
     let record = fs::read_to_string(folder.record_number(1).join("record.toml")).unwrap();
     assert!(record.contains("buyer = \"other\""), "{record}");
 }
+
+#[test]
+fn what_product_pages_said_is_recorded_and_not_asked_again() {
+    let folder = Folder::new("details");
+    let details = "[shop.product]\npage = \"/product/{product}\"\nline = \"body\"\nname = \"h1\"\nprice = \"b\"\ncurrency = \"NOK\"\n\
+                   [shop.product.extra]\nmaker = \"i\"\n[shop.details]\ntake = [\"maker\"]\n[shop.deny]";
+    let with_details =
+        |text: String| text.replacen("[shop.deny]", details, 1) + "fields = { MANUFACTMAT = { from = \"maker\" } }\n";
+    let punchout = Punchout::configured(|text| with_details(text) + &recording(&folder, ""), |_| {});
+    // The shop's answer to an address that it does not know has no maker: that is what is recorded, too.
+    let cookies = punchout.enter(&[], "");
+    punchout.ask("GET", "/cart", &cookies);
+    let record = folder.record_number(1);
+    let head = fs::read_to_string(record.join("record.toml")).unwrap();
+    assert!(head.contains("[[product_page]]\nsku = \"A-1\"\nunread = "), "{head}");
+    assert!(head.contains("PO-PRODUCT-PAGE-UNREAD line 1: maker: not known"), "{head}");
+    let asked = punchout.shop.seen();
+    let config = folder.config("same.toml", &with_details(configuration(punchout.shop.address)));
+    let (status, told, error) = replay(&record, &config, &[]);
+    assert_eq!(status, 0, "{told}{error}");
+    // As if it had been read then.
+    let head = head.replace("[product_page.read]", "[product_page.read]\nmaker = \"Bosch\"");
+    let head: String =
+        head.lines().filter(|line| !line.starts_with("unread = ")).map(|line| format!("{line}\n")).collect();
+    fs::write(record.join("record.toml"), head).unwrap();
+    let (status, told, error) = replay(&record, &config, &[]);
+    assert_eq!(status, 1, "{told}{error}");
+    assert!(told.contains("line 1 NEW_ITEM-MANUFACTMAT is new, \"Bosch\""), "{told}");
+    assert!(told.contains("finding is gone: warning PO-PRODUCT-PAGE-UNREAD line 1"), "{told}");
+    assert_eq!(punchout.shop.seen(), asked, "nobody is asked");
+}

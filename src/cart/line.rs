@@ -40,6 +40,39 @@ pub struct Line {
 }
 
 impl Line {
+    /// The value of a name that tables and product pages may use: a text, and no amount.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        match name {
+            "sku" => self.sku.as_deref(),
+            "unit" => self.unit.as_deref(),
+            "link" => self.link.as_deref(),
+            "name" => Some(&self.name),
+            name => self.extra.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()),
+        }
+    }
+
+    /// Gives the line a value that it has not, or, `over`, in place of the one it has.
+    pub(super) fn give(&mut self, name: &str, value: &str, over: bool) {
+        let fill = |place: &mut Option<String>| {
+            if over || place.as_ref().is_none_or(String::is_empty) {
+                *place = Some(value.to_owned());
+            }
+        };
+        match name {
+            "sku" => fill(&mut self.sku),
+            "unit" => fill(&mut self.unit),
+            "link" => fill(&mut self.link),
+            // Every line has one.
+            "name" if over => self.name = value.to_owned(),
+            "name" => {}
+            name => match self.extra.iter_mut().find(|(known, _)| known == name) {
+                Some((_, there)) if over || there.is_empty() => *there = value.to_owned(),
+                Some(_) => {}
+                None => self.extra.push((name.to_owned(), value.to_owned())),
+            },
+        }
+    }
+
     /// The values that are there, by the names that sources use for them.
     pub fn values(&self) -> Vec<(&str, String)> {
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();

@@ -5,12 +5,15 @@
 //! * [`settle`]: which unit price is meant when the printed one is rounded.
 //! * [`mod@unit`]: the shop's word for a unit, to the code the buyer maintains.
 //! * [`class`]: the shop's category, to the class the buyer keeps.
+//! * [`articles`]: what the cart page does not say of an article, from its own page; [`gathered`]: the cart meanwhile.
 //! * [`table`]: what the shop's pages do not say, by item number or category.
 //! * [`rules`]: where the values stand on a page: compiled selectors.
 //! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
+pub mod articles;
 pub mod class;
 pub mod currency;
+pub mod gathered;
 mod implied_ends;
 pub mod line;
 mod money;

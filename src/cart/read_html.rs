@@ -16,11 +16,13 @@ use lol_html::html_content::{Element, TextChunk};
 use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
 
 use crate::cart::Cart;
+use crate::cart::articles::{Articles, ProductPage};
+use crate::cart::gathered::Gathered;
 use crate::finding::{Finding, Severity, code};
 
 use super::raw::Seen;
 use super::rules::{At, Lines, Rows, Rules, ScriptPlace};
-use super::typed;
+use super::texts::Texts;
 use page::Page;
 use script::Scripts;
 
@@ -81,8 +83,24 @@ impl Reader {
         }
     }
 
+    /// The product pages to look at for what lines lack that have ended so far, from the line `from` on. Moves `from`
+    /// behind them. Lines that are JSON are known when all of it is.
+    pub fn pages(&self, from: &mut usize) -> Vec<ProductPage> {
+        let (Some(lookup), State::Markup(page, _)) = (&self.rules.lookup, &self.state) else { return Vec::new() };
+        let page = page.borrow();
+        let lines = page.lines();
+        let new = lines.get(*from..).unwrap_or_default();
+        *from = lines.len();
+        new.iter().filter_map(|line| lookup.page_for(&Texts::of(&self.rules.fields, line))).collect()
+    }
+
     /// What the page said, when it has ended. The reader is empty afterwards.
     pub fn finish(&self) -> Cart {
+        self.gather().cart(&Articles::default())
+    }
+
+    /// The same, before it is understood.
+    pub fn gather(&self) -> Gathered {
         let seen = match (&self.rules.lines, &self.state) {
             (Lines::Html(rows), State::Markup(page, beside)) => {
                 let end = |rows, page: &RefCell<Page>| page.replace(Page::new(rows)).end();
@@ -94,7 +112,7 @@ impl Reader {
             }
             _ => Seen::default(),
         };
-        typed::cart(&self.rules, seen)
+        Gathered::new(&self.rules, seen)
     }
 }
 
@@ -195,16 +213,25 @@ pub fn read<P: AsRef<[u8]>>(
     pieces: impl IntoIterator<Item = P>,
     encoding: &'static Encoding,
 ) -> Cart {
+    gather(rules, pieces, encoding).cart(&Articles::default())
+}
+
+/// The same, before it is understood.
+pub fn gather<P: AsRef<[u8]>>(
+    rules: &Arc<Rules>,
+    pieces: impl IntoIterator<Item = P>,
+    encoding: &'static Encoding,
+) -> Gathered {
     let reader = Reader::new(rules);
     let broken = match AsciiCompatibleEncoding::new(encoding) {
         Some(compatible) => pass(&reader, pieces, compatible).err().map(|error| error.to_string()),
         None => Some(format!("the charset {} cannot be read while it streams", encoding.name())),
     };
-    let mut cart = reader.finish();
+    let mut gathered = reader.gather();
     if let Some(reason) = broken {
-        cart.findings.push(Finding::on_cart(code::PAGE_UNREADABLE, Severity::Error, reason));
+        gathered.note(Finding::on_cart(code::PAGE_UNREADABLE, Severity::Error, reason));
     }
-    cart
+    gathered
 }
 
 fn pass<P: AsRef<[u8]>>(

@@ -2,25 +2,33 @@
 //!
 //! What a path finds becomes a text, and from there on a cart is a cart: the same typing, the same findings.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde_json::{Number, Value};
 
 use super::Cart;
+use super::articles::Articles;
+use super::gathered::Gathered;
 use super::raw::{Capture, MAX_CAPTURES, RawLine, Seen};
 use super::rules::{At, Endpoint, Lines, Minor, Money, NodePath, NodeRead, Nodes, Rules};
-use super::typed;
 
 /// A number that went through a binary float is exact to so many significant digits; some shops print two more, which are
 /// noise (`1234.5600000000001`).
 const FLOAT_DIGITS: u32 = 15;
 
 /// The cart that an endpoint's answers hold together, in their order.
-pub fn read(rules: &Rules, answers: &[Value]) -> Cart {
+pub fn read(rules: &Arc<Rules>, answers: &[Value]) -> Cart {
+    gather(rules, answers).cart(&Articles::default())
+}
+
+/// The same, before it is understood.
+pub fn gather(rules: &Arc<Rules>, answers: &[Value]) -> Gathered {
     let seen = match &rules.lines {
         Lines::Script(_, nodes) | Lines::Endpoint(_, nodes) => seen(nodes, &rules.money, answers),
         Lines::Html(_) => Seen::default(),
     };
-    typed::cart(rules, seen)
+    Gathered::new(rules, seen)
 }
 
 /// Where an answer says that the next one is.
@@ -164,9 +172,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn rules(more: &str) -> Rules {
+    fn rules(more: &str) -> Arc<Rules> {
         let base = "source = 'json'\njson = '/cart'\nline = '$.items[*]'\nname = '@.name'\nquantity = '@.quantity'\ncurrency = ['$.currency', 'NOK']\n";
-        Rules::compile(toml::from_str(&format!("{base}{more}")).unwrap()).unwrap()
+        Arc::new(Rules::compile(toml::from_str(&format!("{base}{more}")).unwrap()).unwrap())
     }
 
     fn codes(cart: &Cart) -> Vec<&'static str> {

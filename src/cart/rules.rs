@@ -14,6 +14,7 @@ use regex::Regex;
 use rust_decimal::Decimal;
 use serde_json_path::JsonPath;
 
+use super::articles::Lookup;
 use super::price::NumberFormat;
 use super::table::Table;
 use crate::finding::Severity;
@@ -43,6 +44,8 @@ pub struct Rules {
     pub(super) numbers: NumberFormat,
     /// What the pages do not say, in the order in which they are looked at.
     pub(super) tables: Vec<Arc<Table>>,
+    /// What is looked for on product pages.
+    pub(super) lookup: Option<Lookup>,
     warnings: Vec<RuleError>,
 }
 
@@ -301,6 +304,11 @@ impl Rules {
     /// These rules, with tables for what the pages do not say.
     pub fn with_tables(self, tables: Vec<Arc<Table>>) -> Rules {
         Rules { tables, ..self }
+    }
+
+    /// These rules, with what is looked for on product pages.
+    pub fn with_lookup(self, lookup: Lookup) -> Rules {
+        Rules { lookup: Some(lookup), ..self }
     }
 
     /// Where is looked up what the pages do not say.

@@ -117,11 +117,11 @@ impl Table {
     /// Gives the lines what they lack, or what is here instead of what they have.
     pub fn complete<'l>(&self, lines: impl IntoIterator<Item = &'l mut Line>, findings: &mut Vec<Finding>) {
         for (at, line) in lines.into_iter().enumerate() {
-            let key = value(line, &self.by).unwrap_or_default().to_owned();
+            let key = line.value(&self.by).unwrap_or_default().to_owned();
             match self.rows.get(key.trim()) {
                 Some(row) => {
                     for (name, value) in self.gives.iter().zip(row).filter(|(_, value)| !value.is_empty()) {
-                        put(line, name, value, self.over);
+                        line.give(name, value, self.over);
                     }
                 }
                 None => {
@@ -132,37 +132,6 @@ impl Table {
                 }
             }
         }
-    }
-}
-
-fn value<'l>(line: &'l Line, name: &str) -> Option<&'l str> {
-    match name {
-        "sku" => line.sku.as_deref(),
-        "unit" => line.unit.as_deref(),
-        "link" => line.link.as_deref(),
-        "name" => Some(&line.name),
-        name => line.extra.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()),
-    }
-}
-
-fn put(line: &mut Line, name: &str, value: &str, over: bool) {
-    let fill = |place: &mut Option<String>| {
-        if over || place.as_ref().is_none_or(String::is_empty) {
-            *place = Some(value.to_owned());
-        }
-    };
-    match name {
-        "sku" => fill(&mut line.sku),
-        "unit" => fill(&mut line.unit),
-        "link" => fill(&mut line.link),
-        // Every line has one.
-        "name" if over => line.name = value.to_owned(),
-        "name" => {}
-        name => match line.extra.iter_mut().find(|(known, _)| known == name) {
-            Some((_, there)) if over || there.is_empty() => *there = value.to_owned(),
-            Some(_) => {}
-            None => line.extra.push((name.to_owned(), value.to_owned())),
-        },
     }
 }
 

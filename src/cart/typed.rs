@@ -2,22 +2,23 @@
 
 use rust_decimal::Decimal;
 
+use crate::cart::articles::Articles;
 use crate::cart::currency::{self, Printed};
+use crate::cart::gathered::Gathered;
 use crate::cart::money::{self, Priced};
 use crate::cart::price::{Amount, Detected, NumberFormat, PriceError, parse_amount};
-use crate::cart::raw::{MAX_VALUE_BYTES, Seen};
+use crate::cart::raw::MAX_VALUE_BYTES;
 use crate::cart::rules::{Prices, Rules};
 use crate::cart::settle::{Settled, unit_price};
 use crate::cart::texts::{Found, Texts};
-use crate::cart::{Cart, Line, tax, texts};
+use crate::cart::{Cart, Line, tax};
 use crate::finding::{Finding, Severity, code};
 
-/// The cart that `seen` holds.
-pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
+/// The cart that was gathered, completed by what its product pages say.
+pub(super) fn cart(gathered: Gathered, articles: &Articles) -> Cart {
+    let Gathered { rules, seen, matched, lines, late } = gathered;
+    let rules = &*rules;
     let mut findings = seen.findings;
-    let matched = seen.lines.len() + seen.passed_over;
-    let lines = seen.lines.iter().map(|line| Texts::of(&rules.fields, line)).filter(|texts| !texts.is_header());
-    let lines = texts::once_each(lines.collect());
 
     let beside: Vec<Vec<Texts>> = (rules.money.beside().zip(&seen.beside))
         .map(|(beside, seen)| seen.lines.iter().map(|row| Texts::of(&beside.fields, row)).collect())
@@ -49,10 +50,14 @@ pub(super) fn cart(rules: &Rules, seen: Seen) -> Cart {
     let mut lines: Vec<Priced> = (lines.into_iter().enumerate())
         .filter_map(|(at, texts)| Typing { rules, format, number: at + 1, findings: &mut findings }.line(texts))
         .collect();
+    if let Some(lookup) = &rules.lookup {
+        articles.complete(lookup, lines.iter_mut().map(|priced| &mut priced.line), &mut findings);
+    }
     for table in &rules.tables {
         table.complete(lines.iter_mut().map(|priced| &mut priced.line), &mut findings);
     }
     let lines = money::finish(rules, format, lines, &beside, &mut findings);
+    findings.extend(late);
     Cart { lines, empty, findings }
 }
 

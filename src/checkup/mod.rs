@@ -6,6 +6,7 @@
 
 pub mod canary;
 pub mod front;
+mod sealing;
 pub mod shop;
 
 use std::time::SystemTime;

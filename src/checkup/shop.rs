@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use http::HeaderValue;
 use http::header::DATE;
 
-use super::{Check, Report, certificate_of, clock};
+use super::{Check, Report, certificate_of, clock, sealing};
 use crate::cart::Cart;
 use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::exchange::Shop;
@@ -198,9 +198,14 @@ async fn one_account(
         if missing || signed_in.is_ok() {
             drift::looked(shop, "shop.sign_in", !missing);
         }
+        let seal = match &signed_in {
+            Ok(signed_in) if stays => sealing::look(&shop.plan.shop, &visit, signed_in).await,
+            _ => None,
+        };
         let check = signed_in_as(&account.username, signed_in.map(|_| ()));
         let good = check.verdict == super::Verdict::Ok;
         report.push(check);
+        report.checks.extend(seal);
         if !good {
             return false;
         }
@@ -299,8 +304,8 @@ fn no_cart(problem: &Problem) -> Check {
 /// The cart with something in it: whether lines were found.
 async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str, report: &mut Report) -> bool {
     let plan = &shop.plan.shop;
-    let cart = match read_cart::read(&plan.cart, &plan.cart_address, &plan.cart_pages, visit).await {
-        Ok(cart) => cart,
+    let cart = match read_cart::read_whole(&shop.plan, visit).await {
+        Ok(whole) => whole.cart,
         Err(problem) => {
             report.push(no_cart(&problem));
             report.unreached(&OF_BUYER[3..]);

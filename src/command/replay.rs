@@ -18,7 +18,7 @@ use crate::protocol::oci::entry::{Entry, EntryNames};
 use crate::protocol::oci::fields::FieldName;
 use crate::protocol::oci::hook::Hook;
 use crate::punchout::hand_over::{Call, work_out};
-use crate::punchout::record::outcome;
+use crate::punchout::record::{articles, outcome};
 use difference::{Difference, Seen};
 
 /// What `replay` may be told.
@@ -80,17 +80,18 @@ fn again(options: &Options) -> Result<bool, String> {
 
 fn read(plan: &Plan, kept: &Kept) -> Result<Cart, String> {
     let rules = &plan.shop.cart;
+    let articles = articles(&kept.record);
     match (rules.endpoint().is_some(), kept.json) {
         (true, true) => {
             let answers: Vec<serde_json::Value> =
                 serde_json::from_slice(&kept.page).map_err(|error| format!("cart.json: {error}"))?;
-            Ok(read_json::read(rules, &answers))
+            Ok(read_json::gather(rules, &answers).cart(&articles))
         }
         (false, false) => {
             let label = &kept.record.charset;
             let encoding = Encoding::for_label(label.as_bytes());
             let encoding = encoding.ok_or_else(|| format!("record.toml: `{label}` is no charset"))?;
-            Ok(read_html::read(rules, [&kept.page], encoding))
+            Ok(read_html::gather(rules, [&kept.page], encoding).cart(&articles))
         }
         (true, false) => Err("`shop.cart.source` is \"json\" now, and the record holds a page: nothing to read".into()),
         (false, true) => {

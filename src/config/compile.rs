@@ -16,7 +16,7 @@ use super::document::{Document, Fault};
 use super::file::{DenyFormFile, File, Size, Time};
 use super::limits::Limits;
 use super::plan::{Drift, Entry, Log, Plan, Public, SessionLimits};
-use crate::location::Location;
+use crate::location::{Location, Wanted};
 use crate::observe::returns::Audit;
 use crate::policy::{Denial, Policy};
 use crate::upstream::{PoolLimits, Webhook};
@@ -25,6 +25,7 @@ mod accounts;
 mod admin;
 mod buyer;
 mod canary;
+mod details;
 mod extras;
 mod habits;
 mod listen;
@@ -348,7 +349,11 @@ fn denied_form(form: &DenyFormFile, key: &str, notes: &mut Notes<'_>) -> Option<
         return None;
     };
     let location = notes.take(&format!("{key}.path"), Location::parse(path?))?;
-    Some(Denial { method: Some(method), location, field: Some((field?.to_owned(), form.value.clone())) })
+    Some(Denial {
+        method: Some(method),
+        location,
+        field: Some((field?.to_owned(), form.value.as_deref().map(Wanted::parse))),
+    })
 }
 
 /// A secret from a file, the environment, or the configuration itself, which is warned of. `None` where none is named or

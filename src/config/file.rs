@@ -110,7 +110,8 @@ pub struct ShopFile {
     pub start: Option<String>,
     /// How to reach the start page after entry: `redirect` (303) or `page` (for shops with `SameSite=Strict` cookies).
     pub onward: Option<Onward>,
-    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones.
+    /// Cookies to seal in sessions although scripts may read them, beside the `HttpOnly` ones and the session cookies of known
+    /// platforms (`PHPSESSID`, `JSESSIONID`, `OCSESSID` ...); `*` stands for anything.
     pub seal_cookies: Vec<String>,
     /// Cookies of an earlier stay that a session does not take away; `*` stands for anything.
     pub keep_cookies: Option<Vec<String>>,
@@ -122,6 +123,8 @@ pub struct ShopFile {
     pub cart: CartFile,
     /// What the shop's pages do not say of an article.
     pub table: Vec<TableFile>,
+    /// What is taken from product pages where the cart page lacks it.
+    pub details: Option<DetailsFile>,
     /// A product's own page, for DETAIL and VALIDATE.
     pub product: Option<OfferFile>,
     /// The page with the hits of a search, for SOURCING and BACKGROUND_SEARCH.
@@ -294,6 +297,22 @@ pub struct TableFile {
     pub over: Option<bool>,
     /// What it is when a line is not in the table.
     pub missing: Option<Severity>,
+}
+
+/// `[shop.details]`: what lines of the cart lack is read from their product pages, by `[shop.product]`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetailsFile {
+    /// Which values: `sku`, `unit`, and names of `[shop.product.extra]`.
+    pub take: Vec<String>,
+    /// How long a product page is remembered, for all buyers; `0s`: not at all.
+    pub keep: Option<Time>,
+    /// Most product pages that are asked for one cart.
+    pub pages: Option<usize>,
+    /// How many of them at a time.
+    pub at_a_time: Option<usize>,
+    /// How long the end of a cart page waits for them.
+    pub time: Option<Time>,
 }
 
 /// `[shop.product]` and `[shop.search]`: pages that offer something, read like a cart.

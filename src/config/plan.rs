@@ -12,11 +12,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use lol_html::Selector;
+use moka::sync::Cache;
 
 use super::credentials::Passwords;
 use super::file::{Cookies, Embed, LogFormat, LogLevel, Onward, ReturnWay};
 use super::limits::Limits;
 use super::tls::Tls;
+use crate::cart::articles::Article;
 use crate::cart::rules::Rules;
 use crate::cart::unit::Units;
 use crate::finding::Severities;
@@ -173,6 +175,8 @@ pub struct Shop {
     pub cart_pages: Vec<Location>,
     /// Where the cart's values stand.
     pub cart: Arc<Rules>,
+    /// What is looked for on product pages where the cart page lacks it, and how.
+    pub details: Option<Details>,
     /// A product's own page, where functions may ask for one.
     pub product: Option<Arc<Offers>>,
     /// The page of a search, where functions may ask for one.
@@ -189,6 +193,32 @@ pub struct Shop {
     pub page_size: usize,
     /// The whole of signing in.
     pub sign_in_time: Duration,
+}
+
+/// How product pages are asked for what a cart page lacks. What is looked for is said in its [`Rules`].
+#[derive(Clone, Debug)]
+pub struct Details {
+    /// The page.
+    pub product: Arc<Offers>,
+    /// Most of them that are asked for one cart.
+    pub most: usize,
+    /// At a time.
+    pub at_a_time: usize,
+    /// How long the end of a cart page waits for them.
+    pub time: Duration,
+    /// What pages have said, for all buyers, where anything is remembered. A reload begins anew: the rules may be others.
+    pub remembered: Option<Cache<ProductAddress, Arc<Article>>>,
+}
+
+/// A product page as the shop tells it from others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProductAddress {
+    /// The shop's name for the browser.
+    pub host: String,
+    /// Path and query.
+    pub address: String,
+    /// Accept-Language.
+    pub language: Option<http::HeaderValue>,
 }
 
 /// A page that offers something, read like a cart: a line for each offer.

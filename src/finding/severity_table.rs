@@ -60,6 +60,8 @@ pub const KNOWN: &[Known] = &[
     firm(code::UNIT_UNKNOWN),
     usual(code::CLASS_UNKNOWN, Severity::Warning),
     usual(code::NOT_IN_TABLE, Severity::Error),
+    usual(code::PRODUCT_PAGE_UNREAD, Severity::Warning),
+    usual(code::NOT_ON_PRODUCT_PAGE, Severity::Info),
     usual(code::NOT_IN_ASSORTMENT, Severity::Error),
     firm(code::BUNDLE_BROKEN),
     usual(code::FIELD_CUT, Severity::Warning),

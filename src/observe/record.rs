@@ -86,6 +86,26 @@ pub struct Record {
     /// The cart's lines, each with its fields. Last, for a TOML file ends with its tables.
     #[serde(default, rename = "line")]
     pub lines: Vec<Line>,
+    /// What was looked up for the lines.
+    #[serde(default, rename = "product_page", skip_serializing_if = "Vec::is_empty")]
+    pub product_pages: Vec<SeenPage>,
+}
+
+/// A product page, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenPage {
+    /// The link by which a line names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The item number by which a line names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// Why it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+    /// Name and value of all that it says, in order.
+    #[serde(with = "in_order", default)]
+    pub read: Vec<(String, String)>,
 }
 
 /// What a cart came to as a whole.

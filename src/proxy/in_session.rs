@@ -4,49 +4,47 @@
 //! reaches the buyer with a control that works: where the cart page cannot be rewritten, it is refused.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use lol_html::{Selector, Settings};
 
 use super::body::Body;
 use super::carried;
+use super::form;
 use super::forward;
 use super::report_only;
 use super::rewritten::{self, Leaving, OpenPage, Opened};
-use crate::cart::read_html::Reader;
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
-use crate::exchange::{Course, Exchange};
+use crate::exchange::{Course, Exchange, Shop};
 use crate::location::Target;
 use crate::pages::Nonce;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
 use crate::punchout::hand_over::{self, Following};
+use crate::punchout::product_pages::{self, CartPage, ProductPages};
 use crate::punchout::record::Recorder;
 use crate::punchout::{self, bar, hygiene};
-use crate::rewrite::body::{Failure, OnFailure};
+use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
 use crate::rewrite::coding::ASKED_OF_SHOP;
 use crate::rewrite::controls::{Leave, RETURN_FORM, Seen, Way};
 use crate::rewrite::csp::Opening;
-use crate::rewrite::page::Page;
+use crate::rewrite::page::{IsReady, Page};
 use crate::rewrite::response_headers;
 use crate::session::{Session, cookie};
 use crate::upstream::{self, RequestBody};
-
-/// A form larger than this is not looked into: where the answer depends on its fields, it is refused.
-const FORM_SIZE: usize = 64 << 10;
 
 /// What is known of a request before it goes to the shop.
 struct Asked {
@@ -69,17 +67,48 @@ impl Asked {
         self.cart && !self.piece && x.plan().shop.way == ReturnWay::Page
     }
 
-    /// Who writes down the cart page that this asks for, where somebody is to.
-    async fn recorder(&self, x: &Exchange, session: &Session, buyer: &Buyer, headers: &HeaderMap) -> Option<Recorder> {
-        x.plan().record.as_ref()?;
-        let way = if session.report_only { "report-only" } else { "page" };
+    /// What goes along with the cart page that this asks for, where it is one that is read.
+    async fn along(
+        &self,
+        x: &Exchange,
+        session: &Session,
+        buyer: &Buyer,
+        headers: &HeaderMap,
+    ) -> Result<Along, Problem> {
         let is_read = self.cart && !self.piece && (self.submits(x) || session.report_only);
         if !is_read {
-            return None;
+            return Ok(Along { recorder: None, pages: None });
         }
+        let pages = product_pages::of_session(x, session, headers).await?;
+        if x.plan().record.is_none() {
+            return Ok(Along { recorder: None, pages });
+        }
+        let way = if session.report_only { "report-only" } else { "page" };
         let sent = punchout::jar_of(x, session, headers).await;
-        Recorder::begin(x.shop(), session, buyer, &sent, way, &self.path)
+        Ok(Along { recorder: Recorder::begin(x.shop(), session, buyer, &sent, way, &self.path), pages })
     }
+}
+
+/// What goes along with a cart page that is read as it streams past.
+pub(super) struct Along {
+    /// Who writes it down.
+    pub recorder: Option<Recorder>,
+    /// Who looks up what its lines lack.
+    pub pages: Option<ProductPages>,
+}
+
+impl Along {
+    /// The page, at its beginning.
+    pub(super) fn cart_page(&mut self, shop: &Shop) -> Rc<RefCell<CartPage>> {
+        Rc::new(RefCell::new(CartPage::begin(&shop.plan.shop.cart, self.pages.take())))
+    }
+}
+
+/// What goes on while a cart page streams past.
+pub(super) fn meanwhile(page: &Rc<RefCell<CartPage>>) -> Option<Meanwhile> {
+    let waits = page.borrow().waits();
+    let page = page.clone();
+    waits.then(|| Box::new(move |cx: &mut Context<'_>, is_read| page.borrow_mut().poll(cx, is_read)) as Meanwhile)
 }
 
 /// Serves a session's request.
@@ -106,7 +135,7 @@ pub async fn serve(
     let (head, body) = request.into_parts();
     let carrier = carried::carrier(x, &head);
     let carrier = carrier.as_ref();
-    let recorder = asked.recorder(x, session, buyer, &head.headers).await;
+    let mut along = asked.along(x, session, buyer, &head.headers).await?;
     let request = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
@@ -122,8 +151,11 @@ pub async fn serve(
     x.metrics().shop_answered(first_byte);
     let connect = Some(answer.body().waited());
     x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
+    if let Some(pages) = &mut along.pages {
+        pages.take_in(answer.headers(), &asked.path);
+    }
     keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
-    bring_back(x, session, buyer, &asked, carrier, answer, recorder).await
+    bring_back(x, session, buyer, &asked, carrier, answer, along).await
 }
 
 /// The shop's cookies leave sealed, or not at all.
@@ -173,33 +205,13 @@ async fn admit(
             forward::toward_shop(x, request).map(Admitted::Ordinary)
         };
     }
-    let form = read_form(&head, body).await?;
-    let fields: Vec<_> = form_urlencoded::parse(&form).collect();
-    let fields = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-    if let Verdict::Deny(number) = policy.judge_form(&asked.method, target, fields) {
+    let form = form::read(&head, body).await?;
+    if let Verdict::Deny(number) = form.judge(policy, &asked.method, target)? {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
+    let form = form.into_bytes();
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
     Ok(Admitted::Ordinary(forward::toward_shop_with(x, head, RequestBody::bytes(form))))
-}
-
-/// The whole of a form whose fields decide.
-async fn read_form(head: &request::Parts, body: Incoming) -> Result<Bytes, Problem> {
-    let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let empty = http_body::Body::is_end_stream(&body);
-    // A form in a coding that is not looked into could hold the very field that is denied.
-    if !empty && !essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-        return Err(Problem::new(Kind::Denied, "a form here is only taken as application/x-www-form-urlencoded"));
-    }
-    match Limited::new(body, FORM_SIZE).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
-            Kind::BodyTooLarge,
-            format!("a form of more than {FORM_SIZE} bytes, where its fields decide"),
-        )),
-        Err(error) => Err(Problem::new(Kind::BadRequest, format!("the form broke off: {error}"))),
-    }
 }
 
 /// What a session's requests never carry, and what they always do.
@@ -259,13 +271,13 @@ async fn bring_back(
     asked: &Asked,
     carrier: Option<&Rc<Carrier>>,
     mut answer: Response<upstream::Body>,
-    recorder: Option<Recorder>,
+    mut along: Along,
 ) -> Result<Response<Body>, Problem> {
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
         Opened::Page(page) if session.report_only => {
-            return Ok(report(x, session, buyer, asked, carrier, page, recorder).await);
+            return Ok(report(x, session, buyer, asked, carrier, page, along).await);
         }
         Opened::Unknown(answer, error) if session.report_only => {
             tracing::warn!(reference = %session.reference, path = asked.path, %error, "cannot be read (report only)");
@@ -278,14 +290,19 @@ async fn bring_back(
         }
         Opened::Page(page) => page,
     };
-    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    let (tap, following) = along.recorder.take().map(|one| Following::begin(one, &page.head.headers)).unzip();
     page.tap = tap;
+    let cart_page = along.cart_page(x.shop());
+    page.meanwhile = meanwhile(&cart_page);
     let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
     let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
-    let (changes, on_failure) = changes(x, session, buyer, asked, opening, following);
+    // What stands behind </html> is an error in XML.
+    let may_wait = !response_headers::is_xml(&page.head.headers);
+    let cart_page = Read { cart_page, may_wait, following };
+    let (changes, on_failure) = changes(x, session, buyer, asked, opening, cart_page);
     // On a cart page nothing is left to how a browser reads bytes that we have only looked at.
     let may_be_same = !asked.cart && changes.end_of_body.is_none();
     let settings = addresses(x, carrier, changes.settings());
@@ -316,10 +333,10 @@ async fn report(
     asked: &Asked,
     carrier: Option<&Rc<Carrier>>,
     mut page: OpenPage,
-    recorder: Option<Recorder>,
+    along: Along,
 ) -> Response<Body> {
     if asked.cart && !asked.piece && x.plan().shop.cart.endpoint().is_none() {
-        let (settings, on_failure) = report_only::look(x, session, buyer, &mut page, recorder);
+        let (settings, on_failure) = report_only::look(x, session, buyer, &mut page, along);
         return page.close(addresses(x, carrier, settings), on_failure, asked.leaving);
     }
     let nothing = |_: &Failure| String::new();
@@ -336,6 +353,14 @@ fn expire(lines: &[HeaderValue], headers: &mut HeaderMap) {
     }
 }
 
+/// A cart page that is read as it streams past.
+struct Read {
+    cart_page: Rc<RefCell<CartPage>>,
+    /// Its form may come later than its end.
+    may_wait: bool,
+    following: Option<Following>,
+}
+
 /// What happens to one page, and what where that fails.
 fn changes<'p>(
     x: &'p Exchange,
@@ -343,7 +368,7 @@ fn changes<'p>(
     buyer: &Arc<Buyer>,
     asked: &Asked,
     opening: Opening,
-    following: Option<Following>,
+    read: Read,
 ) -> (Page<'p>, OnFailure) {
     let plan = x.plan();
     let shop = &plan.shop;
@@ -369,22 +394,31 @@ fn changes<'p>(
         end.push_str(&hydrated.element(&plan.prefix, nonce, &leave));
     }
     let seen = Rc::new(Seen::default());
+    let mut is_ready: Option<IsReady> = None;
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
-        let reader = Reader::new(&shop.cart);
+        let Read { cart_page, may_wait, following } = read;
+        let reader = cart_page.borrow().reader().clone();
         // The page's own settings outlive this borrow of the plan.
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let served_by = x.shop().clone();
+        if may_wait && cart_page.borrow().waits() {
+            let page = cart_page.clone();
+            is_ready = Some(Box::new(move || page.borrow_mut().is_known()));
+        }
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
-            let cart = reader.finish();
+            if !may_wait && !cart_page.borrow_mut().is_known() {
+                return hand_over::closed(&leave) + &end;
+            }
+            let (cart, articles) = cart_page.borrow_mut().finish();
             hand_over::count_rules(&served_by, &cart, Some(seen.controls.get()));
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
                 tracing::warn!(%reference, "no rule of shop.cart.checkout matched on a cart page with lines: the buyer has no button");
             }
-            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, &cart, following) + &end
+            hand_over::at_end_of_page(&served_by, &buyer, &session, &leave, (&cart, &articles), following) + &end
         };
         let tail = move |failure: &Failure| {
             let (session, leave) = closing;
@@ -402,7 +436,8 @@ fn changes<'p>(
             if end.is_empty() { None } else { Some(Box::new(move || end)) };
         (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
-    let page = Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, seen };
+    let page =
+        Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, is_ready, seen };
     (page, on_failure)
 }
 

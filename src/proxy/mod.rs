@@ -3,6 +3,7 @@
 pub mod route;
 pub mod in_session;
 mod carried;
+mod form;
 mod own_pages;
 mod undo;
 pub mod forward;

@@ -12,12 +12,11 @@ use std::sync::Arc;
 use lol_html::html_content::DocumentEnd;
 use lol_html::{DocumentContentHandlers, Selector, Settings};
 
+use super::in_session::{Along, meanwhile};
 use super::rewritten::OpenPage;
-use crate::cart::read_html::Reader;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::punchout::hand_over::{self, Following};
-use crate::punchout::record::Recorder;
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::controls::Seen;
 use crate::session::Session;
@@ -28,14 +27,16 @@ pub(super) fn look(
     session: &Arc<Session>,
     buyer: &Arc<Buyer>,
     page: &mut OpenPage,
-    recorder: Option<Recorder>,
+    mut along: Along,
 ) -> (Settings<'static, 'static>, OnFailure) {
     let shop = x.shop().clone();
-    let (tap, following) = recorder.map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
+    let (tap, following) = along.recorder.take().map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
     page.tap = tap;
-    let reader = Reader::new(&shop.plan.shop.cart);
+    let cart_page = along.cart_page(&shop);
+    page.meanwhile = meanwhile(&cart_page);
     let seen = Rc::new(Seen::default());
     let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
+    let reader = cart_page.borrow().reader().clone();
     let readers: Vec<_> = reader.handlers().into_iter().map(owned).collect();
     let mut settings = Settings::new();
     for handlers in readers.into_iter().chain(shop.plan.shop.checkout.count(&seen)) {
@@ -43,10 +44,12 @@ pub(super) fn look(
     }
     let (session, buyer, reference) = (session.clone(), buyer.clone(), session.reference);
     // A document ends once; the handler's type does not know.
-    let reader = Cell::new(Some((reader, following)));
+    let following = Cell::new(Some(following));
     let end = move |_: &mut DocumentEnd<'_>| {
-        if let Some((reader, following)) = reader.take() {
-            hand_over::report(&shop, &buyer, &session, &reader.finish(), Some(seen.controls.get()), following);
+        if let Some(following) = following.take() {
+            let (cart, articles) = cart_page.borrow_mut().finish();
+            let controls = Some(seen.controls.get());
+            hand_over::report(&shop, &buyer, &session, (&cart, &articles), controls, following);
         }
         Ok(())
     };

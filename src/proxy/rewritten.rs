@@ -13,7 +13,7 @@ use super::forward;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::rewrite::ahead::{self, Ahead};
-use crate::rewrite::body::{DEFAULT_MEMORY, Failure, OnFailure, RewritingBody};
+use crate::rewrite::body::{DEFAULT_MEMORY, Failure, Meanwhile, OnFailure, RewritingBody};
 use crate::rewrite::charset::{self, Declared};
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, CodedBody, Coding, Expansion, Taken, Unrewritable};
 use crate::rewrite::own_name::OwnName;
@@ -43,6 +43,8 @@ pub struct OpenPage {
     pub head: response::Parts,
     /// Who keeps it as it streams past.
     pub tap: Option<Rc<Tap>>,
+    /// What goes on as it streams past.
+    pub meanwhile: Option<Meanwhile>,
     body: upstream::Body,
     coding: Coding,
     /// It answers a HEAD.
@@ -60,9 +62,14 @@ pub fn open(method: &Method, answer: Response<upstream::Body>) -> Result<Opened,
     }
     let (head, body) = forward::head_toward_client(answer)?;
     Ok(match Coding::of(&head.headers) {
-        Ok(coding) => {
-            Opened::Page(OpenPage { head, tap: None, body, coding, headless: rewritable == Rewritable::Head })
-        }
+        Ok(coding) => Opened::Page(OpenPage {
+            head,
+            tap: None,
+            meanwhile: None,
+            body,
+            coding,
+            headless: rewritable == Rewritable::Head,
+        }),
         Err(unknown) => Opened::Unknown(Response::from_parts(head, Body::Shop(body)), unknown),
     })
 }
@@ -92,6 +99,7 @@ impl OpenPage {
             return Response::from_parts(self.head, Body::Shop(self.body));
         }
         let page = rewriting(self.body, self.coding, declared, settings, on_failure, [None, self.tap]);
+        let page = page.with(self.meanwhile);
         Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(Ahead::of(page), leaving.coding))))
     }
 

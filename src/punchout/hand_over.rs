@@ -9,6 +9,7 @@ use std::rc::Rc;
 use http::HeaderMap;
 
 use crate::cart::Cart;
+use crate::cart::articles::Articles;
 use crate::config::plan::Buyer;
 use crate::exchange::{Exchange, Shop};
 use crate::finding::{Finding, Severity, code};
@@ -25,6 +26,7 @@ use crate::rewrite::controls::{Leave, RETURN_FORM};
 use crate::rewrite::tap::Tap;
 use crate::session::{Session, Stage};
 
+use super::read_cart::Whole;
 use super::record::Recorder;
 use super::{drift, read_cart};
 
@@ -164,8 +166,8 @@ impl Following {
         (tap.clone(), Following { recorder, tap, headers: headers.clone() })
     }
 
-    fn record(self, session: &Session, cart: &Cart, worked_out: &WorkedOut) {
-        self.recorder.streamed(&self.tap, self.headers, session, cart, worked_out);
+    fn record(self, session: &Session, (cart, articles): (&Cart, &Articles), worked_out: &WorkedOut) {
+        self.recorder.streamed(&self.tap, self.headers, session, (cart, articles), worked_out);
     }
 }
 
@@ -176,12 +178,12 @@ pub fn at_end_of_page(
     buyer: &Buyer,
     session: &Session,
     leave: &Leave,
-    cart: &Cart,
+    (cart, articles): (&Cart, &Articles),
     following: Option<Following>,
 ) -> String {
     let worked_out = work_out(buyer, &session.into(), cart);
     if let Some(following) = following {
-        following.record(session, cart, &worked_out);
+        following.record(session, (cart, articles), &worked_out);
     }
     match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
@@ -203,7 +205,7 @@ pub fn report(
     shop: &Rc<Shop>,
     buyer: &Buyer,
     session: &Session,
-    cart: &Cart,
+    (cart, articles): (&Cart, &Articles),
     controls: Option<usize>,
     following: Option<Following>,
 ) {
@@ -212,7 +214,7 @@ pub fn report(
     }
     let worked_out = work_out(buyer, &session.into(), cart);
     if let Some(following) = following {
-        following.record(session, cart, &worked_out);
+        following.record(session, (cart, articles), &worked_out);
     }
     match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
@@ -257,18 +259,18 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let address = shop.cart.endpoint().map_or(&shop.cart_address, |endpoint| &endpoint.address);
     let recorder = Recorder::begin(x.shop(), session, buyer, &jar, "fresh", address);
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
-    let (cart, source) = read_cart::read_source(&shop.cart, &shop.cart_address, &shop.cart_pages, &mut visit).await?;
+    let Whole { cart, articles, source } = read_cart::read_whole(plan, &mut visit).await?;
     count_rules(x.shop(), &cart, None);
     if session.report_only {
         // Nothing that is shown leads here.
-        report(x.shop(), buyer, session, &cart, None, None);
+        report(x.shop(), buyer, session, (&cart, &articles), None, None);
         return Ok(pages::redirect(&x.at(&shop.cart_address)));
     }
     let nonce = super::nonce()?;
     let language = session.language();
     let worked_out = work_out(buyer, &session.into(), &cart);
     if let Some(recorder) = recorder {
-        recorder.fetched(source, session, &cart, &worked_out);
+        recorder.fetched(source, session, &cart, &articles, &worked_out);
     }
     let mut page = match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {

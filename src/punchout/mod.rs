@@ -1,5 +1,6 @@
 //! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`], [`arrive`]) without what the browser has of an
-//! earlier stay ([`hygiene`]), what a procurement system asks for besides shopping ([`functions`]), how its cart goes back ([`read_cart`], [`hand_over`]), how it is left ([`leave`], and the
+//! earlier stay ([`hygiene`]), what a procurement system asks for besides shopping ([`functions`]), how its cart goes back ([`read_cart`] and, for what that lacks,
+//! [`product_pages`]; [`hand_over`]), how it is left ([`leave`], and the
 //! [`bar`] on its pages), how its cart is emptied for the next
 //! ([`clear`]), what tells ops that the shop has changed ([`drift`]), and what keeps its
 //! pages for them ([`mod@record`]).
@@ -15,6 +16,7 @@ pub mod functions;
 pub mod hand_over;
 pub mod hygiene;
 pub mod leave;
+pub mod product_pages;
 pub mod read_cart;
 pub mod record;
 

@@ -10,10 +10,11 @@ use http::HeaderMap;
 use super::hand_over::WorkedOut;
 use super::read_cart::Source;
 use crate::cart::Cart;
+use crate::cart::articles::{Article, Articles, ProductPage, Told};
 use crate::config::plan::{Accounts, Buyer};
 use crate::exchange::Shop;
 use crate::observe::record::redact::SHORTEST_COOKIE;
-use crate::observe::record::{self, Dropped, Entry, Line, Outcome, Record, Recording, Sighting};
+use crate::observe::record::{self, Dropped, Entry, Line, Outcome, Record, Recording, SeenPage, Sighting};
 use crate::observe::returns;
 use crate::rewrite::charset::{Declared, declared};
 use crate::rewrite::tap::Tap;
@@ -59,8 +60,15 @@ impl Recorder {
     }
 
     /// The page that `tap` has kept is written down when it is whole. `headers` are those of the shop's answer.
-    pub fn streamed(self, tap: &Tap, headers: HeaderMap, session: &Session, cart: &Cart, worked_out: &WorkedOut) {
-        let record = self.record(session, cart, worked_out);
+    pub fn streamed(
+        self,
+        tap: &Tap,
+        headers: HeaderMap,
+        session: &Session,
+        (cart, articles): (&Cart, &Articles),
+        worked_out: &WorkedOut,
+    ) {
+        let record = self.record(session, (cart, articles), worked_out);
         tap.when_whole(move |page| {
             let encoding = page.as_ref().map_or(UTF_8, |page| encoding(&headers, page));
             self.keep(record, page, false, encoding);
@@ -68,8 +76,8 @@ impl Recorder {
     }
 
     /// A cart that our return page has read is written down.
-    pub fn fetched(self, source: Source, session: &Session, cart: &Cart, worked_out: &WorkedOut) {
-        let record = self.record(session, cart, worked_out);
+    pub fn fetched(self, source: Source, session: &Session, cart: &Cart, articles: &Articles, worked_out: &WorkedOut) {
+        let record = self.record(session, (cart, articles), worked_out);
         let (page, json) = match source {
             Source::Page(text) => (text, false),
             Source::Answers(answers) => (serde_json::Value::Array(answers).to_string(), true),
@@ -90,7 +98,7 @@ impl Recorder {
         watch.records.keep(&self.recording, &watch.metrics, sighting);
     }
 
-    fn record(&self, session: &Session, cart: &Cart, worked_out: &WorkedOut) -> Record {
+    fn record(&self, session: &Session, (cart, articles): (&Cart, &Articles), worked_out: &WorkedOut) -> Record {
         let parameters = session.entry.parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (outcome, lines) = outcome(cart, worked_out);
         Record {
@@ -109,8 +117,30 @@ impl Recorder {
                 parameters: parameters.collect(),
             },
             lines,
+            product_pages: articles.iter().map(|(page, told)| seen_page(page, told)).collect(),
         }
     }
+}
+
+fn seen_page(page: &ProductPage, told: &Told) -> SeenPage {
+    let (link, sku) = match page {
+        ProductPage::Link(link) => (Some(link.clone()), None),
+        ProductPage::Sku(sku) => (None, Some(sku.clone())),
+    };
+    let read = told.as_ref().map(|article| article.0.clone()).unwrap_or_default();
+    SeenPage { link, sku, unread: told.as_ref().err().cloned(), read }
+}
+
+/// What product pages said when `record` was made: they are not asked again.
+pub fn articles(record: &Record) -> Articles {
+    let mut articles = Articles::default();
+    for seen in &record.product_pages {
+        let link = seen.link.clone().map(ProductPage::Link);
+        let Some(page) = link.or_else(|| seen.sku.clone().map(ProductPage::Sku)) else { continue };
+        let told = seen.unread.clone().map_or_else(|| Ok(Arc::new(Article(seen.read.clone()))), Err);
+        articles.put(page, told);
+    }
+    articles
 }
 
 /// What a cart has come to, as a record has it.

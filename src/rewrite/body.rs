@@ -53,6 +53,10 @@ pub enum Failure {
     Charset(#[from] Unrewritable),
 }
 
+/// What goes on while a page streams past. It is polled whenever the page is, told whether the page has been read to its end, and
+/// says that nothing is under way at the moment by [`Poll::Ready`]. The page does not end before that.
+pub type Meanwhile = Box<dyn FnMut(&mut Context<'_>, bool) -> Poll<()>>;
+
 /// Told why, gives HTML that ends the document. It is sent with numeric character references for what is not ASCII,
 /// so it fits every charset; a script in it must therefore be ASCII.
 pub type Tail = Box<dyn FnOnce(&Failure) -> String>;
@@ -79,6 +83,9 @@ pub struct RewritingBody<B> {
     out: Sink,
     on_failure: Option<OnFailure>,
     piece: usize,
+    meanwhile: Option<Meanwhile>,
+    /// All that the shop sent has been fed.
+    is_read: bool,
 }
 
 enum Stage {
@@ -143,6 +150,26 @@ impl<B> RewritingBody<B> {
             out: Sink::default(),
             on_failure: Some(on_failure),
             piece: (memory / 4).clamp(1, PIECE),
+            meanwhile: None,
+            is_read: false,
+        }
+    }
+
+    /// The same, with something else going on.
+    pub fn with(self, meanwhile: Option<Meanwhile>) -> Self {
+        RewritingBody { meanwhile, ..self }
+    }
+
+    /// Whether what goes on meanwhile lets the page go on.
+    fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.meanwhile {
+            Some(meanwhile) if self.is_read => meanwhile(cx, true),
+            Some(meanwhile) => {
+                // Whatever comes of it, the page does not wait for it before its end.
+                let _ = meanwhile(cx, false);
+                Poll::Ready(())
+            }
+            None => Poll::Ready(()),
         }
     }
 
@@ -248,8 +275,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for RewritingBody<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
-        while let Some(inner) = &mut this.inner {
-            match ready!(Pin::new(inner).poll_frame(cx)) {
+        loop {
+            ready!(this.poll_meanwhile(cx));
+            let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+            let frame = if this.is_read { None } else { ready!(Pin::new(inner).poll_frame(cx)) };
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if matches!(this.stage, Stage::PassingThrough(_)) => {
                         return Poll::Ready(Some(Ok(Frame::data(data))));
@@ -262,6 +292,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for RewritingBody<B> {
                     this.stage = Stage::Ended;
                     return Poll::Ready(Some(Err(error)));
                 }
+                None if this.meanwhile.is_some() && !this.is_read => {
+                    this.is_read = true;
+                    continue;
+                }
                 None => this.end(),
             }
             let out = this.out.take();
@@ -269,7 +303,6 @@ impl<B: Body<Data = Bytes> + Unpin> Body for RewritingBody<B> {
                 return Poll::Ready(Some(Ok(Frame::data(out))));
             }
         }
-        Poll::Ready(None)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -18,6 +18,9 @@ const OUT_OF_FORM: &str = "</form>";
 /// as XML, every tag closed and every attribute in quotes, and it fits `application/xhtml+xml` as well.
 pub type EndOfBody = Box<dyn FnOnce() -> String>;
 
+/// See [`Page::is_ready`].
+pub type IsReady = Box<dyn Fn() -> bool>;
+
 /// Element handlers of another reader of the page, of the cart for example. They see elements before anything is changed.
 pub type Readers = Vec<(Cow<'static, Selector>, ElementContentHandlers<'static>)>;
 
@@ -37,6 +40,9 @@ pub struct Page<'a> {
     /// What to write at the end of the body: before the first `</body>`, or else at the document's end. Framesets have
     /// no body and get nothing, nor do fragments that scripts fetch (no doctype, html, head or body) with [`Way::Lead`].
     pub end_of_body: Option<EndOfBody>,
+    /// Whether `end_of_body` can be given yet, where it has to wait. Where it cannot at `</body>`, it stands at the document's end,
+    /// which browsers read as if it stood inside.
+    pub is_ready: Option<IsReady>,
     /// Filled as the page goes past.
     pub seen: Rc<Seen>,
 }
@@ -50,6 +56,7 @@ impl Page<'_> {
             document: Cell::new(false),
             frameset: Cell::new(false),
             end_of_body: RefCell::new(self.end_of_body),
+            is_ready: self.is_ready,
         });
         let mut settings = Settings::new();
         for handlers in self.readers.into_iter().chain(work.controls.handlers(self.controls)) {
@@ -80,6 +87,7 @@ struct Work {
     document: Cell<bool>,
     frameset: Cell<bool>,
     end_of_body: RefCell<Option<EndOfBody>>,
+    is_ready: Option<IsReady>,
 }
 
 impl Work {
@@ -133,7 +141,9 @@ impl Work {
         }
         let work = self.clone();
         element.on_end_tag(Box::new(move |end: &mut EndTag| {
-            end.before(&work.ending(), ContentType::Html);
+            if work.is_ready.as_ref().is_none_or(|is_ready| is_ready()) {
+                end.before(&work.ending(), ContentType::Html);
+            }
             Ok(())
         }))
     }

@@ -94,9 +94,17 @@ pub fn open_csp(headers: &mut HeaderMap, opening: &Opening) {
 }
 
 fn is_html(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
-    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case(b"text/html") || essence.eq_ignore_ascii_case(b"application/xhtml+xml")
+    essence(headers).eq_ignore_ascii_case(b"text/html") || is_xml(headers)
+}
+
+/// Whether the page is read as XML, in which nothing may stand behind its last tag.
+pub fn is_xml(headers: &HeaderMap) -> bool {
+    essence(headers).eq_ignore_ascii_case(b"application/xhtml+xml")
+}
+
+fn essence(headers: &HeaderMap) -> &[u8] {
+    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
 /// A page that is saved to a file (an invoice, an export) is not a page of the session.

@@ -88,6 +88,16 @@ fn line(cookie: cookie::CookieBuilder<'_>, secure: bool) -> HeaderValue {
     HeaderValue::from_str(&cookie.to_string()).expect("our own cookie is ASCII")
 }
 
+/// Whether a name fits a pattern in which `*` stands for anything.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, rest)) => name
+            .strip_prefix(head)
+            .is_some_and(|tail| (0..=tail.len()).any(|at| tail.is_char_boundary(at) && fits(rest, &tail[at..]))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +134,21 @@ mod tests {
         let mut only = cookies(&["punchout=x"]);
         take_out(&mut only);
         assert!(only.is_empty());
+    }
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, name, fitting) in [
+            ("sid", "sid", true),
+            ("sid", "sid2", false),
+            ("*consent*", "CookieConsent", false),
+            ("*onsent*", "CookieConsent", true),
+            ("AWSALB*", "AWSALBCORS", true),
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c", false),
+        ] {
+            assert_eq!(fits(pattern, name), fitting, "{pattern} {name}");
+        }
     }
 }

@@ -5,14 +5,15 @@
 //! request is a visitor's, and a visitor may order. So the shop's cookies leave us encrypted with a key that only the
 //! session's id gives, and what comes back without that id is rubbish to the shop.
 //!
-//! Sealed are `HttpOnly` cookies, which no script can tell, and those that the configuration names. Cookies that scripts
-//! read (CSRF tokens, banners) stay as they are.
+//! Sealed are `HttpOnly` cookies, which no script can tell, those by which platforms are known to keep who is signed in, and
+//! those that the configuration names. Cookies that scripts read (CSRF tokens, banners) stay as they are.
 
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderValue, header};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 
+use super::cookie::fits;
 use super::id::SessionId;
 
 /// What a sealed value begins with.
@@ -26,13 +27,18 @@ pub struct Seal<'n> {
 }
 
 impl<'n> Seal<'n> {
-    /// The seal of a session. `names` are cookies to seal beside the `HttpOnly` ones.
+    /// The seal of a session. `names` are cookies to seal beside the `HttpOnly` ones; `*` stands for anything.
     pub fn of(id: SessionId, names: &'n [String]) -> Self {
         let secret = Salt::new(HKDF_SHA256, b"punchout-proxy shop cookies").extract(&id.bytes());
         let info: &[&[u8]] = &[b"seal"];
         // HKDF gives up to 255 hashes; this asks for one.
         let okm = secret.expand(info, &CHACHA20_POLY1305).expect("a key is short enough for HKDF");
         Seal { key: LessSafeKey::new(UnboundKey::from(okm)), names }
+    }
+
+    /// Whether a Set-Cookie line reaches the browser as the shop wrote it.
+    pub fn leaves_open(&self, line: &HeaderValue) -> bool {
+        self.close_line(line) == *line
     }
 
     /// Seals the values in an answer's Set-Cookie lines. Everything else in a line stays as the shop wrote it.
@@ -53,7 +59,7 @@ impl<'n> Seal<'n> {
         let (name, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
         let http_only =
             attributes.split(|byte| *byte == b';').any(|one| one.trim_ascii().eq_ignore_ascii_case(b"httponly"));
-        let named = self.names.iter().any(|known| known.as_bytes() == name);
+        let named = self.names.iter().any(|known| str::from_utf8(name).is_ok_and(|name| fits(known, name)));
         // An empty value is a cookie that is taken away.
         if value.is_empty() || !(http_only || named) {
             return line.clone();

@@ -130,6 +130,11 @@ impl SignIn {
 }
 
 impl SignIn {
+    /// Whether a page shows that somebody is signed in; `None` where no element would tell.
+    pub fn shows(&self, page: &Page) -> Option<bool> {
+        self.element.as_ref().map(|element| page.holds(&element.selector))
+    }
+
     /// The address of the sign-in page.
     pub fn page(&self) -> &str {
         self.step.page()

@@ -156,6 +156,42 @@ impl Visit {
         .await
     }
 
+    /// Another visit of the same browser, beside this one and with the cookies that this one has; its own deadline runs from now.
+    pub fn beside(&self, deadline: Duration) -> Visit {
+        let limits = VisitLimits { deadline, ..self.limits };
+        Visit {
+            pool: self.pool.clone(),
+            browser: self.browser.clone(),
+            jar: self.jar.clone(),
+            limits,
+            deadline: Instant::now() + deadline,
+            root: self.root.clone(),
+            names: self.names.clone(),
+        }
+    }
+
+    /// The same browser beside this one, with other cookies.
+    pub fn with_jar(&self, jar: Jar) -> Visit {
+        Visit { jar, ..self.beside(self.limits.deadline) }
+    }
+
+    /// The browser that it is for.
+    pub fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
+    /// Path and query of the address that a link on the page at `from` leads to, where that is in the shop.
+    pub fn address_of(&self, from: &str, link: &str) -> Option<String> {
+        let url = self.root.join(from).ok()?.join(link).ok()?;
+        let url = self.own(&url)?;
+        Some(url[Position::BeforePath..Position::AfterQuery].to_owned())
+    }
+
+    /// Takes in the cookies of an answer that this visit's browser got otherwise.
+    pub fn take_in(&mut self, headers: &HeaderMap, path: &str) {
+        self.jar.take_in(headers, path, SystemTime::now());
+    }
+
     /// Follows a link from a page; `address` as it stands there, its entities decoded.
     ///
     /// Redirects within the shop are followed. One that leads to another host is not: the page then says where to.

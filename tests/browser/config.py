@@ -44,6 +44,8 @@ def proxy_toml(listen, origin, hooks, *, account=BUYER, accounts=None, way="page
         "shop.sign_in": more["sign_in"],
         "shop.cart": {"return": way, "currency": "NOK", **more["cart"]},
         "shop.deny": more["deny"],
+        "shop.product": more.get("product"),
+        "shop.details": more.get("details"),
         "[buyer]": {
             "name": "acme",
             "username": USERNAME,

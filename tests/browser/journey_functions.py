@@ -23,8 +23,8 @@ class Functions(unittest.TestCase):
         self.shop.forget()
         self.proxy = self.before(self.shop.address)
 
-    def before(self, origin):
-        proxy = config.Proxy(origin, ["http://127.0.0.1:9"])
+    def before(self, origin, **changes):
+        proxy = config.Proxy(origin, ["http://127.0.0.1:9"], **changes)
         self.addCleanup(proxy.end)
         return proxy
 
@@ -68,11 +68,11 @@ class Functions(unittest.TestCase):
         self.assertEqual(nothing.status, 200, nothing.text)
         self.assertNotIn("NEW_ITEM", nothing.text)
 
-    def cart_in(self, language):
+    def cart_in(self, language, **changes):
         """A small cart, put in by a buyer whose browser speaks that language: its fields, and the page."""
         # A proxy and an empty shop of its own: the one before still has its account.
         self.shop.forget()
-        buyer = Raw(self.before(self.shop.address).address)
+        buyer = Raw(self.before(self.shop.address, **changes).address)
         headers = {"Accept-Language": language}
         answer = buyer.ask("POST", config.ENTRY, config.call("http://127.0.0.1:9/hook"), headers=headers)
         while answer.status in (302, 303):
@@ -93,6 +93,18 @@ class Functions(unittest.TestCase):
         self.assertEqual(fields[0], fields[2])
         printed = [re.search(r"price_color[^>]*>\s*([^<]*3[^<]*)<", page)[1].strip() for page in pages]
         self.assertGreater(len(set(printed)), 1, f"the shop prints them in its own way: {printed}")
+
+    def test_what_the_cart_lacks_comes_from_the_product_pages(self):
+        # The cart of this shop prints no number of its own, its product pages do.
+        upc = {"select": "table.table-striped td", "pattern": "^[A-Z]+-[0-9]+$"}
+        fields, page = self.cart_in(
+            "en",
+            product={"extra": {"upc": upc}},
+            details={"take": ["upc"]},
+            buyer={"fields": {"MANUFACTMAT": {"from": "upc"}}},
+        )
+        self.assertEqual(fields["NEW_ITEM-PRICE[1]"], "1234.560", page)
+        self.assertEqual([fields[f"NEW_ITEM-MANUFACTMAT[{n}]"] for n in (1, 2)], ["KV-0002", "KV-0003"])
 
     def test_a_shop_that_is_down_says_nothing_of_a_product(self):
         proxy = self.before(f"http://127.0.0.1:{free_port()}")

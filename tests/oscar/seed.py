@@ -40,7 +40,9 @@ product_class = ProductClass.objects.create(name="Vare", requires_shipping=True,
 partner = Partner.objects.create(name="Fjordverktøy AS")
 category = create_from_breadcrumbs("Verktøy > Håndverktøy")
 for number, (sku, title, price) in enumerate(PRODUCTS, start=1):
-    product = Product.objects.create(id=number, product_class=product_class, title=title, structure="standalone")
+    product = Product.objects.create(
+        id=number, upc=f"KV-{number:04}", product_class=product_class, title=title, structure="standalone"
+    )
     ProductCategory.objects.create(product=product, category=category)
     StockRecord.objects.create(
         product=product, partner=partner, partner_sku=sku, price=Decimal(price), price_currency="NOK"

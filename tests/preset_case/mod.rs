@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 pub(crate) struct Case {
     /// Folder in `fixtures/pages` with the cart that is emptied.
     pub(crate) cart: String,
-    /// Requests that sessions may not make.
+    /// Requests that sessions may not make: method, address, and the form that is sent.
     pub(crate) denied: Vec<String>,
     /// Requests that buying needs.
     pub(crate) allowed: Vec<String>,

@@ -34,6 +34,11 @@ impl Page {
         Page { rows: Arc::clone(rows), open: vec![], line: None, empty_texts: vec![], bytes: 0, seen: Seen::default() }
     }
 
+    /// The lines that have ended.
+    pub(super) fn lines(&self) -> &[RawLine] {
+        &self.seen.lines
+    }
+
     /// Any element that the rewriter takes to be inside a line. Closes what its start tag closes, which may be the line.
     pub(super) fn enter(&mut self, element: &Element<'_, '_>, at: usize) -> bool {
         if self.line.is_none() {

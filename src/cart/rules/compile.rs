@@ -87,7 +87,7 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
         Some((skip, empty)) => Lines::Html(Arc::new(compiler.rows(skip, empty, max_lines)?)),
         None => compiler.json_lines(keys, &source.skip, source.empty, max_lines)?,
     };
-    Ok(Rules { lines, fields, money, max_lines, currency_default, numbers, tables: Vec::new(), warnings })
+    Ok(Rules { lines, fields, money, max_lines, currency_default, numbers, tables: Vec::new(), lookup: None, warnings })
 }
 
 /// What a field holds: decides about spaces and about the attribute that is meant when none is written.

@@ -1,4 +1,4 @@
-//! Values of a line by a name of one's own: what buyers' fields read must be given by the cart's rules or by a table.
+//! Values of a line by a name of one's own: what buyers' fields read must be given by the cart's rules, by product pages or by a table.
 
 use super::Notes;
 use crate::config::document::nearest;
@@ -8,6 +8,7 @@ use crate::config::plan::{Buyers, Shop};
 /// A field that reads what nobody gives stays empty for ever, so a misspelt name is told with the one that was meant.
 pub(super) fn extras(file: &File, shop: &Shop, buyers: &Buyers, notes: &mut Notes<'_>) {
     let given: Vec<(&str, Option<&str>)> = (file.shop.cart.extra.keys().map(|name| (name.as_str(), None)))
+        .chain(file.shop.details.iter().flat_map(|details| details.take.iter().map(|name| (name.as_str(), None))))
         .chain(shop.cart.tables().iter().flat_map(|table| table.gives().map(|name| (name, Some(table.name())))))
         .collect();
     for (n, source) in file.buyer.iter().enumerate() {
@@ -22,7 +23,7 @@ pub(super) fn extras(file: &File, shop: &Shop, buyers: &Buyers, notes: &mut Note
                 format!("; did you mean `{near}`{place}?")
             });
             let message = format!(
-                "reads `{extra}`, which is no value of a line and neither in [shop.cart.extra] nor in a table{}",
+                "reads `{extra}`, which is no value of a line and not in [shop.cart.extra], in [shop.details] or in a table{}",
                 meant.unwrap_or_default()
             );
             let told = source

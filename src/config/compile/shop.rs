@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::{Notes, accounts, offers, policy, size, tables, time};
+use super::{Notes, accounts, details, offers, policy, size, tables, time};
+use crate::cart::articles::Lookup;
 use crate::cart::rules::{CartSource, RuleError, Rules, RulesSource};
 use crate::config::file::{CartFile, File, HideFile, OneOrMany, ReturnWay};
 use crate::config::plan::{Public, Shop};
@@ -17,6 +18,25 @@ use crate::shop::{Emptying, SignIn};
 
 /// Answers to a cookie banner, and what stands in front of a shop keeps there.
 const KEPT: [&str; 6] = ["*consent*", "*Consent*", "__cf*", "cf_*", "AWSALB*", "incap_ses_*"];
+
+/// By these, platforms know who is signed in. Not all of them keep scripts from reading them (PHP's default does not).
+const SIGN_IN: [&str; 15] = [
+    "PHPSESSID",
+    "JSESSIONID",
+    "ASP.NET_SessionId",
+    "ASPSESSIONID*",
+    ".ASPXAUTH",
+    ".AspNetCore.*",
+    "sessionid",
+    "connect.sid",
+    "laravel_session",
+    "OCSESSID",
+    "zenid",
+    "osCsid",
+    "PrestaShop-*",
+    "frontend",
+    "wordpress_*logged_in_*",
+];
 
 /// Every part is looked at, also where another is at fault.
 pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) -> Option<Shop> {
@@ -33,6 +53,7 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
     if source.search.as_ref().is_some_and(|file| file.details == Some(true)) && source.product.is_none() {
         notes.fault("shop.search.details", "needs [shop.product]: where the values stand on a product's own page");
     }
+    let details = details::details(source, &product, notes);
     let emptying = emptying(file, notes);
     let checkout = checkout(&source.cart, notes);
     let is_hydrated = source.hydrated.unwrap_or(false);
@@ -53,14 +74,15 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         names,
         start: start?,
         onward: source.onward.unwrap_or_default(),
-        seal_cookies: source.seal_cookies.clone(),
+        seal_cookies: SIGN_IN.iter().map(|name| (*name).to_owned()).chain(source.seal_cookies.clone()).collect(),
         keep_cookies: source.keep_cookies.clone().unwrap_or_else(|| KEPT.map(str::to_owned).to_vec()),
         hide,
         hydrated,
         sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
-        cart: Arc::new(cart?.with_tables(tables.clone())),
+        cart: Arc::new(with_lookup(cart?.with_tables(tables.clone()), details.as_ref().map(|(lookup, _)| lookup))),
+        details: details.map(|(_, details)| details),
         product: product?,
         search: search?,
         emptying: emptying?,
@@ -70,6 +92,13 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         page_size: size(file.limits.shop_page, 4 << 20),
         sign_in_time: time(file.limits.sign_in_time, 30),
     })
+}
+
+fn with_lookup(rules: Rules, lookup: Option<&Lookup>) -> Rules {
+    match lookup {
+        Some(lookup) => rules.with_lookup(lookup.clone()),
+        None => rules,
+    }
 }
 
 /// Selectors of what buyers are not to see, each of which compiles.

@@ -16,6 +16,7 @@ pub(super) fn tables(shop: &ShopFile, notes: &mut Notes<'_>) -> Vec<Arc<Table>> 
         let key = format!("shop.table[{n}]");
         let by = file.by.clone().unwrap_or_else(|| "sku".to_owned());
         let given_before = tables.iter().any(|table| table.gives().any(|value| value == by));
+        let given_before = given_before || shop.details.iter().any(|details| details.take.contains(&by));
         if !OWN.contains(&by.as_str()) && !shop.cart.extra.contains_key(&by) && !given_before {
             notes.fault(format!("{key}.by"), format!("`{by}` is no value of a line and not in [shop.cart.extra]"));
             continue;

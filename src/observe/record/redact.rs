@@ -128,7 +128,11 @@ impl<'r> Redactor<'r> {
         }
         let read = record.lines.iter_mut().flat_map(|line| line.read.iter_mut().chain(&mut line.fields));
         let values = read.chain(&mut record.outcome.header).map(|(_, value)| value);
-        for text in values.chain(&mut record.outcome.findings).chain([&mut record.address]) {
+        let pages = record.product_pages.iter_mut().flat_map(|page| {
+            let names = [&mut page.link, &mut page.sku, &mut page.unread].into_iter().flatten();
+            names.chain(page.read.iter_mut().map(|(_, value)| value))
+        });
+        for text in values.chain(pages).chain(&mut record.outcome.findings).chain([&mut record.address]) {
             *text = self.text(text);
         }
     }

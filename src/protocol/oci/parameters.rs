@@ -146,7 +146,7 @@ impl Parameters {
         }
         if essence.eq_ignore_ascii_case("multipart/form-data") {
             let boundary = multer::parse_boundary(content_type).map_err(|error| EntryError::Body(error.to_string()))?;
-            let fields = ready(multipart_fields(body, boundary))
+            let fields = of_multipart(body, boundary)
                 .ok_or_else(|| EntryError::Body("the multipart body ends before its last boundary".to_owned()))?
                 .map_err(|error| EntryError::Body(error.to_string()))?;
             for (name, value) in fields {
@@ -197,6 +197,11 @@ fn raw_tail(tail: &[u8]) -> String {
         .iter()
         .any(|scheme| tail.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     if plain { Charset::guess(tail) } else { decode(tail) }
+}
+
+/// The fields of a multipart body that is all there, at most [`MAX_PARAMETERS`] and one; none where it breaks off.
+pub(crate) fn of_multipart(body: &[u8], boundary: String) -> Option<multer::Result<Vec<(String, Bytes)>>> {
+    ready(multipart_fields(body, boundary))
 }
 
 async fn multipart_fields(body: &[u8], boundary: String) -> multer::Result<Vec<(String, Bytes)>> {
