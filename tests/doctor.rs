@@ -128,6 +128,11 @@ fn table() -> Vec<Row> {
         ("account busy", Planted { busy: true, ..planted() }, ("accounts", "warning", "busy: a session has")),
         ("clock wrong", Planted { shop: an_hour_ago, ..planted() }, ("shop-clock", "fault", "behind this clock")),
         (
+            "the shop forgets soon",
+            Planted { shop: |head, _| short_lived(head), ..planted() },
+            ("shop-session", "warning", "signs a buyer out 10m after signing in"),
+        ),
+        (
             "checkout moved",
             Planted { file: |text| with_line(&text, "checkout = ", "checkout = [\"a.borte\"]"), ..planted() },
             ("checkout", "fault", "matches `shop.cart.checkout`"),
@@ -154,6 +159,13 @@ fn without_query(start: &str) -> String {
 fn replace(head: &mut [String], old: &str, new: &str) {
     for line in head {
         *line = line.replace(old, new);
+    }
+}
+
+/// The visit's cookie ends ten minutes after it was set.
+fn short_lived(head: &mut [String]) {
+    for line in head.iter_mut().filter(|line| line.contains("NVSESJON=")) {
+        line.push_str("; Max-Age=600");
     }
 }
 
@@ -361,6 +373,7 @@ fn where_all_is_well_every_line_is_ok() {
         "shop-clock",
         "accounts",
         "sign-in",
+        "shop-session",
         "sealing",
         "cart",
         "checkout",
@@ -413,6 +426,49 @@ fn without_a_proxy_the_shop_is_looked_at_alone() {
     assert!(checks[1..].iter().all(|check| of(check, "verdict") == "ok"), "{told}");
     assert!(checks.iter().any(|check| of(check, "name") == "canary"), "{told}");
     set_up.is_as_before();
+}
+
+#[test]
+fn accounts_that_calls_alone_tell_are_looked_at_as_far_as_it_goes() {
+    let per_user = |text: String| {
+        let accounts = "accounts = { strategy = \"per-user\", username = \"{parameter.EMAIL}\", password = \"Pin-{parameter.PIN}\" }";
+        with_line(&text, "accounts = ", accounts)
+    };
+    let passthrough = |text: String| {
+        let text = with_line(&text, "accounts = ", "accounts = { strategy = \"passthrough\" }");
+        with_line(&with_line(&text, "username = \"fjordvik", ""), "password_hash = ", "")
+    };
+    let without_form = |text: String| {
+        let accounts = "accounts = { strategy = \"per-user\", username = \"{parameter.EMAIL}\", password = \"Pin-{parameter.PIN}\" }";
+        with_line(&text, "accounts = ", accounts).replace("epost = ", "mail = ")
+    };
+    type Change = fn(String) -> String;
+    let files: [(Change, _, _); 3] = [
+        (per_user, "told from EMAIL and PIN of the catalog call", ("ok", "the form is on /konto/logg-inn")),
+        (passthrough, "the catalog call's own USERNAME and PASSWORD", ("ok", "the form is on /konto/logg-inn")),
+        (without_form, "told from EMAIL and PIN", ("fault", "no field `mail`")),
+    ];
+    for (file, accounts, (verdict, form)) in files {
+        let set_up = SetUp::with(&Planted { file, ..Planted::default() });
+        let (status, report, told) = set_up.doctor();
+        let check = |name: &str| {
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            checks.find(|check| of(check, "name") == name).unwrap_or_else(|| panic!("no {name}: {told}"))
+        };
+        assert_eq!(status, if verdict == "fault" { 2 } else { 1 }, "{told}");
+        assert_eq!(of(check("accounts"), "verdict"), "warning");
+        assert!(
+            of(check("accounts"), "seen").contains(accounts) && !of(check("accounts"), "advice").is_empty(),
+            "{told}"
+        );
+        assert_eq!(of(check("sign-in"), "verdict"), verdict, "{told}");
+        assert!(of(check("sign-in"), "seen").contains(form), "{told}");
+        // This shop lets guests fill a cart, so all that needs no account is seen.
+        assert!(of(check("cart"), "seen").starts_with("as a guest: read on "), "{told}");
+        assert_eq!(of(check("emptying"), "verdict"), "ok", "{told}");
+        assert!(!told.contains("Pin-"), "{told}");
+        set_up.is_as_before();
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //!
 //! * [`front`]: as a buyer's browser comes: the public address, and whatever stands between it and us.
 //! * [`shop`]: as we come to the shop: its answers, a buyer's accounts, and a punchout whose cart goes nowhere.
+//!   (`lives`: how long the shop remembers who signed in; `callers`: buyers whose accounts are told from their calls.)
 //! * [`canary`]: the latter again and again, inside the running proxy.
 
+mod callers;
 pub mod canary;
 pub mod front;
+mod lives;
 mod sealing;
 pub mod shop;
 

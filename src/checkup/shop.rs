@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use http::HeaderValue;
 use http::header::DATE;
 
-use super::{Check, Report, certificate_of, clock, sealing};
+use super::{Check, Report, callers, certificate_of, clock, lives, sealing};
 use crate::cart::Cart;
 use crate::config::plan::{Accounts, Buyer, Plan};
 use crate::exchange::Shop;
@@ -23,7 +23,7 @@ use crate::shop::{Account, Browser, Jar, Visit, sign_in};
 use crate::upstream::Trust;
 
 /// What a look at one buyer comes to, in this order.
-const OF_BUYER: [&str; 6] = ["sign-in", "emptying", "cart", "checkout", "mapping", "canary"];
+const OF_BUYER: [&str; 7] = ["sign-in", lives::NAME, "emptying", "cart", "checkout", "mapping", "canary"];
 const USER_AGENT: &str = concat!("Mozilla/5.0 (punchout-proxy doctor ", env!("CARGO_PKG_VERSION"), ")");
 
 /// Looks at the shop, and at what each of `buyers` meets there. `gives_way`: a buyer who waits for an account comes
@@ -53,7 +53,7 @@ pub async fn look_from_outside(shop: &Rc<Shop>) -> Report {
 }
 
 /// The browser that we are, as the shop sees it.
-fn browser(plan: &Plan) -> Browser {
+pub(super) fn browser(plan: &Plan) -> Browser {
     let (host, https) = match (&plan.shop.own_name, &plan.public) {
         (Some(own), _) => (own.host().clone(), own.asked_as().is_secure()),
         (None, Some(public)) => (
@@ -122,16 +122,7 @@ async fn look_as(shop: &Rc<Shop>, buyer: &Arc<Buyer>, gives_way: bool) -> Report
         Accounts::Pool(accounts) => (accounts.iter().cloned().map(Some).collect(), true),
         Accounts::Shared(account) => (vec![Some(account.clone())], false),
         Accounts::Guest => (vec![None], false),
-        Accounts::PerUser { .. } | Accounts::Passthrough => {
-            let seen = "the account is told from a catalog call alone, so nobody was signed in";
-            report.push(Check::warning(
-                "accounts",
-                seen,
-                "punch out once from the buyer's system, or from the console",
-            ));
-            report.unreached(&OF_BUYER);
-            return report;
-        }
+        Accounts::PerUser { .. } | Accounts::Passthrough => return callers::look(shop, buyer, gives_way).await,
     };
     let (count, mut busy, mut stayed) = (known.len(), Vec::new(), false);
     for account in known {
@@ -198,13 +189,15 @@ async fn one_account(
         if missing || signed_in.is_ok() {
             drift::looked(shop, "shop.sign_in", !missing);
         }
-        let seal = match &signed_in {
-            Ok(signed_in) if stays => sealing::look(&shop.plan.shop, &visit, signed_in).await,
-            _ => None,
-        };
+        let (mut life, mut seal) = (None, None);
+        if let (Ok(signed_in), true) = (&signed_in, stays) {
+            life = Some(lives::look(&shop.plan.session, rules, &visit, signed_in).await);
+            seal = sealing::look(&shop.plan.shop, &visit, signed_in).await;
+        }
         let check = signed_in_as(&account.username, signed_in.map(|_| ()));
         let good = check.verdict == super::Verdict::Ok;
         report.push(check);
+        report.checks.extend(life);
         report.checks.extend(seal);
         if !good {
             return false;
@@ -217,24 +210,31 @@ async fn one_account(
 }
 
 fn signed_in_as(username: &str, signed_in: Result<(), Problem>) -> Check {
-    let Err(problem) = signed_in else { return Check::ok("sign-in", format!("the shop lets `{username}` in")) };
-    let advice = match problem.kind {
+    match signed_in {
+        Ok(()) => Check::ok("sign-in", format!("the shop lets `{username}` in")),
+        Err(problem) => sign_in_failed(format!("not as `{username}`: {}", told(&problem)), problem.kind),
+    }
+}
+
+/// What to do where signing in went wrong.
+pub(super) fn sign_in_failed(seen: String, kind: Kind) -> Check {
+    let advice = match kind {
         Kind::SignInFormMissing => "the shop's sign-in page has changed: look at `shop.sign_in`",
         Kind::SignInRefused => {
             "is the account's password right, and may it sign in? If so, `shop.sign_in.success` names a sign that is not there"
         }
         _ => "does the shop answer on its sign-in page?",
     };
-    Check::fault("sign-in", format!("not as `{username}`: {}", told(&problem)), advice)
+    Check::fault("sign-in", seen, advice)
 }
 
 /// A cart, from empty to empty.
-async fn stay(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, gives_way: bool, report: &mut Report) {
+pub(super) async fn stay(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, gives_way: bool, report: &mut Report) {
     let plan = &shop.plan;
     let product = plan.canary.product.as_ref().filter(|_| plan.shop.emptying.is_some());
     if let Err(problem) = clear::empty(visit, &plan.shop).await {
         report.push(not_emptied(&problem));
-        report.unreached(&OF_BUYER[2..]);
+        report.unreached(&OF_BUYER[3..]);
         return;
     }
     let Some(product) = product else {
@@ -256,7 +256,7 @@ async fn stay(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, gives_way: bool
                 seen,
                 "look at `[canary]`: is the product still sold, and its form the same?",
             ));
-            report.unreached(&OF_BUYER[2..5]);
+            report.unreached(&OF_BUYER[3..6]);
             false
         }
     };
@@ -294,7 +294,7 @@ async fn without_product(shop: &Rc<Shop>, visit: &mut Visit, report: &mut Report
             report.push(Check::warning("canary", seen, advice));
         }
     }
-    report.unreached(&OF_BUYER[1..5]);
+    report.unreached(&OF_BUYER[2..6]);
 }
 
 fn no_cart(problem: &Problem) -> Check {
@@ -308,7 +308,7 @@ async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str
         Ok(whole) => whole.cart,
         Err(problem) => {
             report.push(no_cart(&problem));
-            report.unreached(&OF_BUYER[3..]);
+            report.unreached(&OF_BUYER[4..]);
             return false;
         }
     };
@@ -318,7 +318,7 @@ async fn filled(shop: &Rc<Shop>, buyer: &Buyer, visit: &mut Visit, product: &str
     let good = check.verdict != super::Verdict::Fault;
     report.push(check);
     if !good {
-        report.unreached(&OF_BUYER[3..]);
+        report.unreached(&OF_BUYER[4..]);
         return !cart.lines.is_empty();
     }
     let advice = "the shop's checkout links and buttons have changed: look at `shop.cart.checkout`";
@@ -395,6 +395,6 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-fn told(problem: &Problem) -> String {
+pub(super) fn told(problem: &Problem) -> String {
     problem.to_string()
 }

@@ -4,7 +4,7 @@
 //! (attributes of tomorrow, quotes, octal escapes), and the browser must get what the shop meant.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -42,6 +42,9 @@ struct Stored {
     line: Option<HeaderValue>,
     /// The shop deleted it. Kept, for the browser may hold an older one.
     gone: bool,
+    /// When it ends, where the shop says so. Known to the visit that met it alone.
+    #[serde(skip)]
+    ends: Option<SystemTime>,
 }
 
 impl Jar {
@@ -57,7 +60,7 @@ impl Jar {
             let Some((name, value)) = split_pair(pair) else { continue };
             if jar.cookies.len() < MAX_COOKIES {
                 let (name, value) = (name.to_vec(), value.to_vec());
-                jar.cookies.push(Stored { name, value, domain: None, path: None, line: None, gone: false });
+                jar.cookies.push(Stored { name, value, domain: None, path: None, line: None, gone: false, ends: None });
             }
         }
         jar
@@ -93,6 +96,18 @@ impl Jar {
     /// The names of the cookies that the shop has set.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.cookies.iter().filter(|cookie| !cookie.gone).filter_map(|cookie| str::from_utf8(&cookie.name).ok())
+    }
+
+    /// Name, value and end of the cookies that the shop has set; without an end, they end with the browser.
+    pub fn lives(&self) -> impl Iterator<Item = (&str, &[u8], Option<SystemTime>)> {
+        let here = self.cookies.iter().filter(|cookie| !cookie.gone);
+        here.filter_map(|cookie| Some((str::from_utf8(&cookie.name).ok()?, cookie.value.as_slice(), cookie.ends)))
+    }
+
+    /// This jar but for the cookies of one name.
+    pub fn without(&self, name: &str) -> Jar {
+        let others = self.cookies.iter().filter(|cookie| cookie.name != name.as_bytes());
+        Jar { cookies: others.cloned().collect() }
     }
 
     /// All values that the shop has not deleted.
@@ -164,7 +179,7 @@ impl Stored {
                 }
                 b"path" => path = value.starts_with(b"/").then(|| value.to_vec()),
                 b"expires" => expires = cookie_date::parse(value).or(expires),
-                b"max-age" => max_age = is_past_age(value).or(max_age),
+                b"max-age" => max_age = age(value).or(max_age),
                 _ => {}
             }
         }
@@ -178,8 +193,13 @@ impl Stored {
             }
         };
         kept.set_sensitive(true);
-        let gone = max_age.unwrap_or_else(|| expires.is_some_and(|at| at <= now));
-        Some(Stored { name: name.to_vec(), value: value.to_vec(), domain, path: Some(path), line: Some(kept), gone })
+        let ends = match max_age {
+            Some(age) => now.checked_add(age),
+            None => expires,
+        };
+        let gone = ends.is_some_and(|at| at <= now);
+        let (name, value) = (name.to_vec(), value.to_vec());
+        Some(Stored { name, value, domain, path: Some(path), line: Some(kept), gone, ends })
     }
 
     /// RFC 6265, 5.1.4.
@@ -206,8 +226,8 @@ fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     (!name.is_empty() || !value.is_empty()).then_some((name, value))
 }
 
-/// Whether a `Max-Age` says that the cookie is over; `None` where it is no number and so says nothing.
-fn is_past_age(value: &[u8]) -> Option<bool> {
+/// How long a `Max-Age` lets the cookie live, nothing where it is over; `None` where it is no number and so says nothing.
+fn age(value: &[u8]) -> Option<Duration> {
     let (negative, digits) = match value.strip_prefix(b"-") {
         Some(digits) => (true, digits),
         None => (false, value),
@@ -215,7 +235,9 @@ fn is_past_age(value: &[u8]) -> Option<bool> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(negative || digits.iter().all(|digit| *digit == b'0'))
+    // More digits than a number has are as long as ever.
+    let seconds = str::from_utf8(digits).ok()?.parse().unwrap_or(u64::from(u32::MAX));
+    Some(Duration::from_secs(if negative { 0 } else { seconds.min(u64::from(u32::MAX)) }))
 }
 
 /// The directory of the request's path: RFC 6265, 5.1.4.
@@ -230,7 +252,7 @@ fn default_path(request_path: &str) -> &str {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     /// 2026-11-23.
     fn now() -> SystemTime {
@@ -251,6 +273,25 @@ mod tests {
 
     fn lines(jar: &Jar) -> Vec<&str> {
         jar.set_cookies().map(|line| line.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn how_long_cookies_live() {
+        let mut jar = Jar::new();
+        let lines = [
+            "a=1",
+            "b=1; Max-Age=60; expires=Wed, 21 Oct 2099 07:28:00 GMT",
+            "c=1; expires=Mon, 23-Nov-2026 01:00:00 GMT",
+            "d=1; Max-Age=99999999999999999999999",
+            "e=1; Max-Age=0",
+        ];
+        take_in(&mut jar, "/", &lines);
+        let lives: Vec<_> = jar
+            .lives()
+            .map(|(name, _, ends)| (name, ends.map(|at| at.duration_since(now()).unwrap().as_secs())))
+            .collect();
+        assert_eq!(lives, [("a", None), ("b", Some(60)), ("c", Some(3600)), ("d", Some(u64::from(u32::MAX)))]);
+        assert_eq!(cookie(&jar.without("b"), "/"), "a=1; c=1; d=1");
     }
 
     #[test]

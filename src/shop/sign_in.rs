@@ -139,6 +139,21 @@ impl SignIn {
     pub fn page(&self) -> &str {
         self.step.page()
     }
+
+    /// Opens the sign-in page and looks for its form; nobody is signed in.
+    ///
+    /// # Errors
+    /// As [`sign_in()`], as far as it comes without an account.
+    pub async fn look(&self, visit: &mut Visit) -> Result<Page, Problem> {
+        let page = self.step.open(visit).await?;
+        match self.step.fits(&page) {
+            Ok(()) => Ok(page),
+            Err(missing) => {
+                let detail = format!("the sign-in page {}: {missing}", page.describe());
+                Err(Problem::new(Kind::SignInFormMissing, detail))
+            }
+        }
+    }
 }
 
 fn location(key: &str, text: &Option<String>, errors: &mut Vec<String>) -> Option<Location> {

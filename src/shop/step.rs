@@ -127,6 +127,17 @@ impl Step {
         visit.open(&self.page).await
     }
 
+    /// Whether it could be done on this page: is its form there, with all that is filled in?
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn fits(&self, page: &Page) -> Result<(), FormMissing> {
+        match &self.send {
+            Send::Json { .. } => Ok(()),
+            Send::Form { choice, .. } => Form::find(page, choice).map(|_| ()),
+        }
+    }
+
     /// Does it on its page, or on another with the same form. The page that comes of it may have any status.
     ///
     /// # Errors

@@ -24,6 +24,26 @@ def run(*command, **more):
     return done.stdout
 
 
+class Files(unittest.TestCase):
+    """Files of deploy/ for what is not on this machine, by those who know what may stand in them."""
+
+    LINTERS = Path(os.environ.get("TESTS_WORK", TESTS / ".work")) / "linters/bin"
+    DEPLOY = TESTS.parent / "deploy"
+
+    def test_the_container_file(self):
+        run(self.LINTERS / "hadolint", self.DEPLOY / "container/Containerfile")
+
+    def test_the_sidecar_in_kubernetes(self):
+        told = run(self.LINTERS / "kubernetes-validate", "--strict", self.DEPLOY / "kubernetes/sidecar.yaml")
+        for resource in ("configmap/punchout-proxy", "service/shop", "deployment/shop"):
+            self.assertIn(f"passed for resource {resource}", told)
+
+    def test_traefiks_is_yaml(self):
+        told = run(self.LINTERS / "python", "-c", "import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))['http'].keys())",
+                   self.DEPLOY / "traefik/punchout-proxy.yaml")
+        self.assertIn("serversTransports", told)
+
+
 class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
