@@ -91,6 +91,33 @@ fn a_buyers_severities_hold_in_extract_too() {
 }
 
 #[test]
+fn a_total_that_nothing_explains_keeps_the_cart_unless_the_buyer_says_otherwise() {
+    let page = |quantity: &str, total: &str| {
+        let line = format!("<i>{quantity}</i><u>10,00</u><s>{total}</s>");
+        Written::new(&format!("total-{quantity}.html"), format!("<p class=line><b>Hammer</b>{line}</p>"))
+    };
+    let config = |buyer: &str| {
+        let rules = "[shop.cart]\nline = \".line\"\nname = \"b\"\nquantity = \"i\"\nprice = \"u\"\ntotal = \"s\"\nsku = \"b\"\n";
+        oscar(buyer).replace("[shop.cart]\n", rules)
+    };
+    let default = Written::new("total.toml", config(""));
+    let lowered = Written::new("total-lowered.toml", config("[buyer.findings]\nPO-TOTAL-MISMATCH = \"warning\"\n"));
+    for (quantity, total, config, expected, told) in [
+        ("2", "20,00", &default, 0, "NEW_ITEM-QUANTITY[1]           2.000"),
+        ("1.000", "10,00", &default, 0, "NEW_ITEM-QUANTITY[1]           1.000"),
+        ("2", "2.000,00", &default, 1, "error    PO-TOTAL-MISMATCH line 1: price 10.00, quantity 2, total 2000.00"),
+        ("2", "15,00", &default, 1, "the cart must not leave"),
+        ("2", "15,00", &lowered, 0, "warning  PO-TOTAL-MISMATCH line 1"),
+        ("1.000", "20,00", &lowered, 1, "PO-QUANTITY-UNREADABLE line 1: \"1.000\" may be 1 or 1000"),
+    ] {
+        let page = page(quantity, total);
+        let (status, table, error) = run(&["extract", page.path(), "--buyer", "acme", "--config", config.path()]);
+        assert_eq!(status, expected, "{quantity} for {total}\n{table}{error}");
+        assert!(table.contains(told), "{told}\n{table}");
+    }
+}
+
+#[test]
 fn an_address_is_opened_as_the_buyer() {
     let demo = Demo::start_with(Default::default(), Default::default()).unwrap();
     let at = |path: &str| Url::parse(&format!("http://{}{path}", demo.shop_addr)).unwrap();
@@ -131,7 +158,7 @@ fn a_captured_return_is_held_to_a_profile() {
     let good = Written::new("good.txt", format!("POST /hook HTTP/1.1\r\nHost: a\r\n\r\n{}", line("1")));
     let long = Written::new("long.txt", line(&"1".repeat(23)));
     for (body, profile, status, part) in [
-        (&good, "generic", 0, "info     PO-PRICE-ZERO line 1: "),
+        (&good, "generic", 0, "warning  PO-PRICE-ZERO line 1: "),
         (&good, "dolibarr", 1, "error    PO-PRICE-ZERO line 1: "),
         (&long, "generic", 0, "1 lines, 1 findings: good"),
         (&long, "onventis", 1, "error    PO-FIELD-TOO-LONG line 1: "),

@@ -283,6 +283,12 @@ fn cancelling_goes_where_the_call_says_if_carts_may_go_there() {
         assert_eq!(page.url.as_str(), hook);
 
         let mut browser = Browser::default();
+        let in_letters = format!("{}/oci/inbound?ærend=avbrutt", world.demo.procurement_url());
+        world.punch_out(&mut browser, &[("OCICANCEL", &in_letters)]).await;
+        let page = world.post(&mut browser, "/_punchout/cancel").await;
+        assert_eq!(page.url.as_str(), in_letters.replace('æ', "%C3%A6"));
+
+        let mut browser = Browser::default();
         world.punch_out(&mut browser, &[("OCICANCEL", "https://evil.example/")]).await;
         let page = world.post(&mut browser, "/_punchout/cancel").await;
         assert!(page.status == 200 && page.url.path() == "/_punchout/cancel", "{page}");

@@ -2,7 +2,7 @@
 //!
 //! * [`mod@line`]: the values.
 //! * [`price`], [`currency`]: money as shops print it, to [`rust_decimal::Decimal`] and ISO 4217.
-//! * [`settle`]: which unit price is meant when the printed one is rounded.
+//! * [`settle`]: which unit price is meant when the printed one is rounded. `quantity`: how many, where that can be read in two ways.
 //! * [`mod@unit`]: the shop's word for a unit, to the code the buyer maintains.
 //! * [`class`]: the shop's category, to the class the buyer keeps.
 //! * [`articles`]: what the cart page does not say of an article, from its own page; [`gathered`]: the cart meanwhile.
@@ -10,14 +10,19 @@
 //! * [`rules`]: where the values stand on a page: compiled selectors.
 //! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
+// Whatever a shop prints is calculated with: what leaves 28 digits is a finding, never a panic.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 pub mod articles;
 pub mod class;
 pub mod currency;
+mod discount;
 pub mod gathered;
 mod implied_ends;
 pub mod line;
 mod money;
 pub mod price;
+mod quantity;
 mod raw;
 pub mod read_html;
 pub mod read_json;
@@ -29,4 +34,4 @@ mod texts;
 mod typed;
 pub mod unit;
 
-pub use line::{Cart, Line};
+pub use line::{Cart, Line, PRODUCT};

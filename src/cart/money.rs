@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::Line;
 use super::price::{Amount, NumberFormat, PriceError, parse_amount};
 use super::rules::{Charge, Money, Prices, Rules, What};
-use super::settle::{Settled, unit_price};
+use super::settle::{Settled, half_step, unit_price, within};
 use super::tax;
 use super::texts::{Found, Texts};
 use crate::finding::{Finding, Severity, code};
@@ -19,6 +19,8 @@ pub(super) struct Priced {
     pub(super) line: Line,
     /// Its tax rate in percent, where it is known.
     pub(super) rate: Option<Decimal>,
+    /// Which line of the page it is, from 1.
+    pub(super) number: usize,
 }
 
 /// The lines as they are returned. `beside` holds the texts of what stands beside the lines, in the order of the rules.
@@ -41,6 +43,10 @@ pub(super) fn finish(
         settling.tax_off();
         settling.compare(sums);
     }
+    // A line without a right value is none, for whoever takes lines one by one.
+    let broken: Vec<usize> =
+        settling.findings.iter().filter(|finding| finding.is_firm()).filter_map(|finding| finding.line).collect();
+    settling.lines.retain(|priced| !broken.contains(&priced.number));
     settling.lines.into_iter().map(|priced| priced.line).collect()
 }
 
@@ -70,6 +76,25 @@ pub(super) fn signed(found: &Found, format: NumberFormat) -> Result<(Amount, boo
     }
 }
 
+fn sum(amounts: &[Decimal]) -> Option<Decimal> {
+    amounts.iter().try_fold(Decimal::ZERO, |sum, amount| sum.checked_add(*amount))
+}
+
+/// What each of `totals`, which come to `whole`, bears of a discount. By the sum so far, so that the roundings of the
+/// shares never add up.
+fn shares(discount: Decimal, totals: &[Decimal], whole: Decimal, decimals: u32) -> Option<Vec<Decimal>> {
+    let (mut passed, mut given) = (Decimal::ZERO, Decimal::ZERO);
+    (totals.iter())
+        .map(|total| {
+            passed = passed.checked_add(*total)?;
+            let until_here = round(discount.checked_mul(passed)?.checked_div(whole)?, decimals);
+            let share = until_here.checked_sub(given)?;
+            given = until_here;
+            Some(share)
+        })
+        .collect()
+}
+
 /// What the shop prints for the line, or would.
 fn total_of(line: &Line) -> Option<Decimal> {
     let counted = || Some(round(line.price.checked_mul(line.quantity)?, CENTS));
@@ -79,11 +104,10 @@ fn total_of(line: &Line) -> Option<Decimal> {
 /// What all units cost as the shop has it: the total, unless the unit price contradicts it.
 fn printed_total(line: &Line, decimals: u32) -> Option<Decimal> {
     let counted = line.price.checked_mul(line.quantity)?;
-    let half_step = Decimal::new(5, (decimals + 1).min(Decimal::MAX_SCALE));
-    Some(line.total.filter(|total| (counted - total).abs() <= half_step).unwrap_or(counted))
+    Some(line.total.filter(|total| within(counted, *total, half_step(decimals))).unwrap_or(counted))
 }
 
-fn round(amount: Decimal, decimals: u32) -> Decimal {
+pub(super) fn round(amount: Decimal, decimals: u32) -> Decimal {
     amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
@@ -102,6 +126,10 @@ impl Settling<'_> {
         self.findings.push(Finding::on_cart(code, severity, detail));
     }
 
+    fn too_large(&mut self, shown: String) {
+        self.note(code::PRICE_UNREADABLE, Severity::Error, format!("{shown}: too large to calculate with"));
+    }
+
     /// One row beside the lines, of which the first `counted` were read.
     fn charge(&mut self, charge: &Charge, row: &Texts, counted: usize) {
         let label = row.name.as_ref().map(|found| found.text.as_str()).unwrap_or_default();
@@ -116,6 +144,10 @@ impl Settling<'_> {
             // "Free", or "calculated later": whoever refuses a charge refuses a doubt.
             None | Some(Err(PriceError::NoNumber(_))) if charge.what == What::Refuse => {
                 return self.note(code::CHARGE_REFUSED, Severity::Error, format!("{called:?} without an amount"));
+            }
+            // A tax row may say its rate alone.
+            Some(Err(PriceError::Rate(_))) if charge.what == What::Ignore => {
+                return self.note(code::CHARGE_IGNORED, Severity::Info, format!("{called:?} has no amount"));
             }
             None | Some(Err(PriceError::NoNumber(_))) => {
                 return self.note(code::CHARGE_IGNORED, Severity::Info, format!("{called:?} has no amount"));
@@ -132,7 +164,13 @@ impl Settling<'_> {
             What::Refuse => self.note(code::CHARGE_REFUSED, Severity::Error, shown),
             What::Ignore => {
                 if charge.in_sum {
-                    self.kept_apart += if is_negative { -amount.value } else { amount.value };
+                    let sum = if is_negative {
+                        self.kept_apart.checked_sub(amount.value)
+                    } else {
+                        self.kept_apart.checked_add(amount.value)
+                    };
+                    let Some(sum) = sum else { return self.too_large(shown) };
+                    self.kept_apart = sum;
                 }
                 self.note(code::CHARGE_IGNORED, Severity::Warning, shown);
             }
@@ -169,26 +207,23 @@ impl Settling<'_> {
             ..Line::default()
         };
         let detail = format!("{:?}, {amount}, stands beside the lines", line.name);
-        self.lines.push(Priced { line, rate: charge.tax.or(self.money.tax) });
-        self.findings.push(Finding::on_line(code::CHARGE_LINE, Severity::Info, self.lines.len(), detail));
+        let number = self.lines.last().map_or(1, |last| last.number + 1);
+        self.lines.push(Priced { line, rate: charge.tax.or(self.money.tax), number });
+        self.findings.push(Finding::on_line(code::CHARGE_LINE, Severity::Info, number, detail));
     }
 
     /// Takes a discount on the whole cart off the first `counted` lines, each by its share, to the last cent.
     fn spread(&mut self, discount: Decimal, counted: usize, shown: String) {
         let totals: Option<Vec<Decimal>> = self.lines[..counted].iter().map(|priced| total_of(&priced.line)).collect();
-        let totals = totals.unwrap_or_default();
-        let whole: Decimal = totals.iter().sum();
+        let Some((totals, whole)) = totals.and_then(|totals| sum(&totals).map(|whole| (totals, whole))) else {
+            return self.too_large(shown);
+        };
         if discount > whole || whole.is_zero() {
             return self.note(code::DISCOUNT_TOO_LARGE, Severity::Error, format!("{shown}, off lines of {whole}"));
         }
         let decimals = totals.iter().map(Decimal::scale).max().unwrap_or(CENTS).max(discount.scale()).min(4);
-        let (mut passed, mut given) = (Decimal::ZERO, Decimal::ZERO);
-        for (priced, total) in self.lines.iter_mut().zip(totals) {
-            passed += total;
-            // By the sum so far, so that the roundings of the shares never add up.
-            let share =
-                discount.checked_mul(passed).map_or(Decimal::ZERO, |part| round(part / whole, decimals)) - given;
-            given += share;
+        let Some(shares) = shares(discount, &totals, whole, decimals) else { return self.too_large(shown) };
+        for ((priced, total), share) in self.lines.iter_mut().zip(totals).zip(shares) {
             if take_off(&mut priced.line, share).is_none() {
                 let detail = format!("{shown}: {share} is more than a line of {total}");
                 self.findings.push(Finding::on_cart(code::DISCOUNT_TOO_LARGE, Severity::Error, detail));
@@ -202,17 +237,16 @@ impl Settling<'_> {
         if self.money.prices == Prices::Net {
             return;
         }
-        for (at, Priced { line, rate }) in self.lines.iter_mut().enumerate() {
-            let on_line = |code, severity, detail| Finding::on_line(code, severity, at + 1, detail);
+        for Priced { line, rate, number } in &mut self.lines {
+            let on_line = |code, severity, detail| Finding::on_line(code, severity, *number, detail);
             let Some(rate) = *rate else {
                 self.findings.push(on_line(code::TAX_UNKNOWN, Severity::Error, "no tax rate".to_owned()));
                 continue;
             };
             let decimals = line.total.map_or(CENTS.min(line.price.scale()), |total| total.scale());
-            let net = printed_total(line, decimals)
-                .and_then(|total| tax::net(total, rate, line.quantity, decimals))
-                .zip(tax::factor(rate));
-            let Some((net, factor)) = net else {
+            let net = printed_total(line, decimals).and_then(|total| tax::net(total, rate, line.quantity, decimals));
+            let total = line.total.map(|total| Some(round(total.checked_div(tax::factor(rate)?)?, decimals)));
+            let (Some(net), None | Some(Some(_))) = (net, total) else {
                 let detail = format!("{} without {rate} %: too large to calculate with", line.price);
                 self.findings.push(on_line(code::PRICE_UNREADABLE, Severity::Error, detail));
                 continue;
@@ -222,14 +256,14 @@ impl Settling<'_> {
                 self.findings.push(on_line(code::PRICE_NET, Severity::Info, detail));
             }
             line.price = net;
-            line.total = line.total.map(|total| round(total / factor, decimals));
+            line.total = total.flatten();
         }
     }
 
     /// Whether what is returned comes to what the shop prints, where it prints it.
     fn compare(&mut self, sums: &[Vec<Texts>]) {
-        // A line that is missing has been told already.
-        if self.money.sums.is_empty() || Finding::any_error(self.findings) {
+        // A line that is missing has been told already. What a buyer may make less of leaves its line here.
+        if self.money.sums.is_empty() || self.findings.iter().any(Finding::is_firm) {
             return;
         }
         let severity = self.money.sum_mismatch;
@@ -241,14 +275,13 @@ impl Settling<'_> {
             Ok((_, true)) => return self.note(code::PRICE_UNREADABLE, severity, format!("sum: {:?}", found.text)),
             Err(error) => return self.note(code::PRICE_UNREADABLE, severity, format!("sum: {error}")),
         };
-        let decimals = printed.scale();
-        let Some(returned) = self.returned() else {
+        let rounding = half_step(printed.scale()).checked_mul(Decimal::from(self.lines.len()));
+        let (Some(returned), Some(expected), Some(tolerance)) =
+            (self.returned(), printed.checked_sub(self.kept_apart), self.money.tolerance.or(rounding))
+        else {
             return self.note(code::SUM_MISMATCH, severity, "the sum is too large to calculate with".to_owned());
         };
-        let half_step = Decimal::new(5, decimals + 1);
-        let tolerance = self.money.tolerance.unwrap_or(half_step * Decimal::from(self.lines.len()));
-        let expected = printed - self.kept_apart;
-        if (returned - expected).abs() > tolerance {
+        if !within(returned, expected, tolerance) {
             let apart = if self.kept_apart.is_zero() { String::new() } else { format!(" less {}", self.kept_apart) };
             let detail =
                 format!("the shop prints {printed}{apart}, the lines come to {returned} (tolerance {tolerance})");
@@ -258,7 +291,7 @@ impl Settling<'_> {
 
     /// What the returned lines come to, in the shop's terms: with tax where it prints that.
     fn returned(&self) -> Option<Decimal> {
-        self.lines.iter().try_fold(Decimal::ZERO, |sum, Priced { line, rate }| {
+        self.lines.iter().try_fold(Decimal::ZERO, |sum, Priced { line, rate, .. }| {
             let factor = match (self.money.prices, rate) {
                 (Prices::Gross, Some(rate)) => tax::factor(*rate)?,
                 _ => Decimal::ONE,

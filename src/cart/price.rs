@@ -49,6 +49,9 @@ pub enum PriceError {
     /// More than one amount: a `pattern` must say which.
     #[error("more than one amount in {0:?}; a pattern must pick one")]
     Several(String),
+    /// A rate in percent.
+    #[error("{0:?} is a rate, not an amount")]
+    Rate(String),
     /// Below zero, by a minus sign or in parentheses.
     #[error("negative amount {0:?}")]
     Negative(String),
@@ -131,7 +134,7 @@ impl Detected {
 }
 
 /// Reads the one amount in `text`, with labels, units and a currency around it. A number before `%` and the 1 in
-/// "pr 1 stk" are no amounts; any other second number makes the text [`PriceError::Several`], because "125,00 pr 100
+/// "pr 1 stk" are no amounts (nor is such a rate alone, [`PriceError::Rate`]); any other second number makes the text [`PriceError::Several`], because "125,00 pr 100
 /// stk" is not a price of 125,00. The same amount printed twice is one.
 ///
 /// A line feed never groups digits: it stands for a line break or the border of a block on the page.
@@ -271,6 +274,9 @@ fn number_in(text: &str) -> Result<Number<'_>, PriceError> {
     let Some(first) = amounts.first().cloned() else {
         return Err(PriceError::NoNumber(shown(text)));
     };
+    if is_rate(text, &first) {
+        return Err(PriceError::Rate(shown(text)));
+    }
     for amount in &amounts {
         if amount.text != first.text {
             return Err(PriceError::Several(shown(text)));
@@ -283,7 +289,7 @@ fn number_in(text: &str) -> Result<Number<'_>, PriceError> {
 
 /// A number that says something about the amount: the rate in "inkl. 25 % mva", the one in "pr 1 stk".
 fn is_aside(text: &str, number: &Number<'_>) -> bool {
-    if text[number.end..].trim_start().starts_with('%') {
+    if is_rate(text, number) {
         return true;
     }
     let before = text[..number.start].trim_end();
@@ -291,6 +297,10 @@ fn is_aside(text: &str, number: &Number<'_>) -> bool {
     number.text == "1"
         && (before.ends_with('/')
             || ["pr", "pr.", "per", "pro", "je", "à"].iter().any(|known| word.to_lowercase() == *known))
+}
+
+fn is_rate(text: &str, number: &Number<'_>) -> bool {
+    text[number.end..].trim_start().starts_with('%')
 }
 
 /// Guards against reading `.50` as fifty. The point of an abbreviation ("kr.50") is none.

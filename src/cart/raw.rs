@@ -23,6 +23,8 @@ pub(super) struct Capture {
     pub(super) text: Text,
     /// The text is a plain number with a decimal point, whatever the page's own format is.
     pub(super) is_number: bool,
+    /// The attribute of which the same is true.
+    pub(super) number_attribute: Option<usize>,
     pub(super) at: usize,
     pub(super) open: bool,
 }
@@ -31,7 +33,7 @@ impl Capture {
     /// What one node of JSON says.
     pub(super) fn of_node(read: usize, text: String, is_number: bool) -> Self {
         let text = Text::bounded(text);
-        Capture { read, attributes: vec![], text, is_number, at: 0, open: false }
+        Capture { read, attributes: vec![], text, is_number, number_attribute: None, at: 0, open: false }
     }
 
     pub(super) fn says_something(&self) -> bool {

@@ -35,21 +35,55 @@ pub fn unit_price(price: Option<Decimal>, quantity: Decimal, total: Option<Decim
     }
     let exact = total.checked_div(quantity)?;
     // A total rounded to whole kroner hides as much as a price rounded to whole øre.
-    let slack = half_step(price).checked_add(half_step(total).checked_div(quantity)?)?;
-    if (exact - price).abs() > slack {
+    let slack = half_step(price.scale()).checked_add(half_step(total.scale()).checked_div(quantity)?)?;
+    if !within(exact, price, slack) {
         return Some(Settled::Mismatch(price));
     }
     derive(total, quantity, price.scale()).map(Settled::Derived)
 }
 
-/// Whether `price` for `quantity` prints as `total`.
-fn gives(price: Decimal, quantity: Decimal, total: Decimal) -> Option<bool> {
-    Some((price.checked_mul(quantity)? - total).abs() <= half_step(total))
+/// What the line cost before a discount of `off`: its printed total, or more where the shop has taken it off that already.
+/// A printed price that gives the total exactly says more than one that gives it by its rounding.
+pub fn total_before(
+    price: Option<Decimal>,
+    quantity: Decimal,
+    total: Option<Decimal>,
+    off: Decimal,
+) -> Option<Decimal> {
+    let printed = total?;
+    let Some(with_off) = printed.checked_add(off).filter(|_| price.is_some() && !off.is_zero()) else { return total };
+    let settled = |total| unit_price(price, quantity, Some(total));
+    match (settled(printed), settled(with_off)) {
+        (Some(Settled::AsPrinted(_)), _) => total,
+        (_, Some(Settled::AsPrinted(_))) => Some(with_off),
+        (Some(Settled::Derived(_)), _) => total,
+        (_, Some(Settled::Derived(_))) => Some(with_off),
+        _ => total,
+    }
 }
 
-/// Half a unit of the last printed decimal.
-fn half_step(printed: Decimal) -> Decimal {
-    Decimal::new(5, (printed.scale() + 1).min(Decimal::MAX_SCALE))
+/// Whether `price` for `quantity` is the printed total, before or after a discount of `off`. `None` where not both are
+/// printed.
+pub fn explains(price: Option<Decimal>, quantity: Decimal, total: Option<Decimal>, off: Decimal) -> Option<bool> {
+    let (price, total) = (price?, total?);
+    let before = total_before(Some(price), quantity, Some(total), off);
+    let settled = unit_price(Some(price), quantity, before);
+    Some(quantity > Decimal::ZERO && matches!(settled, Some(Settled::AsPrinted(_) | Settled::Derived(_))))
+}
+
+/// Whether `price` for `quantity` prints as `total`.
+fn gives(price: Decimal, quantity: Decimal, total: Decimal) -> Option<bool> {
+    Some(within(price.checked_mul(quantity)?, total, half_step(total.scale())))
+}
+
+/// Half a unit of the last of so many decimals.
+pub(super) fn half_step(decimals: u32) -> Decimal {
+    Decimal::new(5, decimals.saturating_add(1).min(Decimal::MAX_SCALE))
+}
+
+/// Whether two amounts are no further apart than `tolerance`.
+pub(super) fn within(one: Decimal, other: Decimal, tolerance: Decimal) -> bool {
+    one.checked_sub(other).is_some_and(|apart| apart.abs() <= tolerance)
 }
 
 fn derive(total: Decimal, quantity: Decimal, from_decimals: u32) -> Option<Decimal> {
@@ -100,7 +134,50 @@ mod tests {
         }
     }
 
+    fn any_decimal() -> impl Strategy<Value = Decimal> {
+        (any::<u32>(), any::<u32>(), any::<u32>(), 0u32..=Decimal::MAX_SCALE)
+            .prop_map(|(low, mid, high, scale)| Decimal::from_parts(low, mid, high, false, scale))
+    }
+
+    #[test]
+    fn a_discount_is_in_the_total_or_still_to_be_taken_off() {
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        for (price, quantity, total, off, before) in [
+            ("10.00", "3", "30.00", "3.00", "30.00"),
+            ("10.00", "3", "27.00", "3.00", "30.00"),
+            ("10.00", "3", "27.00", "0", "27.00"),
+            ("10.00", "3", "25.00", "3.00", "25.00"),
+            // By the rounding of 0.04 both would do.
+            ("0.04", "12000", "450.00", "30.00", "480.00"),
+            ("0.04", "12000", "450.00", "10.00", "450.00"),
+        ] {
+            let found = total_before(Some(number(price)), number(quantity), Some(number(total)), number(off));
+            assert_eq!(found, Some(number(before)), "{price} x {quantity} = {total}, {off} off");
+        }
+        assert_eq!(total_before(None, number("3"), Some(number("27.00")), number("3.00")), Some(number("27.00")));
+        let fits = |quantity: &str, off: &str| {
+            explains(Some(number("10.00")), number(quantity), Some(number("27.00")), number(off))
+        };
+        assert_eq!(
+            [fits("3", "3"), fits("3", "0"), fits("3000", "3"), fits("0", "0")].map(Option::unwrap),
+            [true, false, false, false]
+        );
+        assert_eq!(explains(None, number("3"), Some(number("27")), Decimal::ZERO), None);
+    }
+
     proptest! {
+        #[test]
+        fn any_numbers_are_settled_or_told_to_be_too_large(
+            price in any_decimal(), quantity in any_decimal(), total in any_decimal(), rate in 0u32..=100
+        ) {
+            prop_assume!(!quantity.is_zero());
+            for (price, total) in [(Some(price), Some(total)), (None, Some(total)), (Some(price), None)] {
+                unit_price(price, quantity, total);
+                explains(price, quantity, total, total.unwrap_or(quantity));
+            }
+            crate::cart::tax::net(total, Decimal::from(rate), quantity, price.scale());
+        }
+
         #[test]
         fn what_is_not_a_mismatch_gives_the_total_again(price in 0i64..1_000_000, quantity in 1i64..100_000, off in -60i64..60) {
             let (price, quantity) = (Decimal::new(price, 2), Decimal::from(quantity));

@@ -2,6 +2,8 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::settle::{half_step, within};
+
 /// Net prices that are exact with this many decimals stay exact: OCI's three, and four more by PRICEUNIT 10000.
 const EXACT_DECIMALS: u32 = 7;
 
@@ -23,10 +25,10 @@ pub fn net(gross: Decimal, rate: Decimal, quantity: Decimal, decimals: u32) -> O
     if exact.scale() <= EXACT_DECIMALS && exact.checked_mul(units)? == gross {
         return Some(exact);
     }
-    let half_step = Decimal::new(5, (decimals + 1).min(Decimal::MAX_SCALE));
+    let half_step = half_step(decimals);
     (2..=Decimal::MAX_SCALE)
         .map(|decimals| quotient.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero))
-        .find(|net| net.checked_mul(units).is_some_and(|again| (again - gross).abs() <= half_step))
+        .find(|net| net.checked_mul(units).is_some_and(|again| within(again, gross, half_step)))
 }
 
 /// What a net amount is multiplied with: 1.25 for 25 percent.

@@ -123,12 +123,14 @@ fn found_at(line: &RawLine, place: &Place) -> Option<Found> {
 /// What the elements of one read say, in the order of the page.
 fn captured(line: &RawLine, place: &Place, read: usize, part: Part) -> impl Iterator<Item = Found> {
     line.captures.iter().filter(move |capture| capture.read == read).filter_map(move |capture| {
-        let (raw, cut) = match part {
-            Part::Text => (capture.text.as_str(), capture.text.was_cut()),
-            Part::Attribute(index) => (capture.attributes[index].as_deref()?, false),
+        let (raw, cut, is_number) = match part {
+            Part::Text => (capture.text.as_str(), capture.text.was_cut(), capture.is_number),
+            Part::Attribute(index) => {
+                (capture.attributes[index].as_deref()?, false, capture.number_attribute == Some(index))
+            }
         };
         let text = picked(place, &spaced(place, raw))?;
-        let numbers = if capture.is_number { Some(NumberFormat::Known(DecimalSign::Point)) } else { place.numbers };
+        let numbers = if is_number { Some(NumberFormat::Known(DecimalSign::Point)) } else { place.numbers };
         Some(Found { text, numbers, cut, is_default: false })
     })
 }

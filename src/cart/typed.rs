@@ -4,12 +4,14 @@ use rust_decimal::Decimal;
 
 use crate::cart::articles::Articles;
 use crate::cart::currency::{self, Printed};
+use crate::cart::discount::Discount;
 use crate::cart::gathered::Gathered;
 use crate::cart::money::{self, Priced};
-use crate::cart::price::{Amount, Detected, NumberFormat, PriceError, parse_amount};
+use crate::cart::price::{Amount, DecimalSign, Detected, NumberFormat, PriceError, parse_amount};
+use crate::cart::quantity::{self, Quantity};
 use crate::cart::raw::MAX_VALUE_BYTES;
 use crate::cart::rules::{Prices, Rules};
-use crate::cart::settle::{Settled, unit_price};
+use crate::cart::settle::{Settled, explains, total_before, unit_price};
 use crate::cart::texts::{Found, Texts};
 use crate::cart::{Cart, Line, tax};
 use crate::finding::{Finding, Severity, code};
@@ -46,9 +48,12 @@ pub(super) fn cart(gathered: Gathered, articles: &Articles) -> Cart {
         findings.push(Finding::on_cart(code::PRICE_UNREADABLE, Severity::Error, error.to_string()));
         NumberFormat::Detect
     });
+    let quantities = quantity::sign_of(&lines);
     let empty = lines.is_empty() && seen.empty;
     let mut lines: Vec<Priced> = (lines.into_iter().enumerate())
-        .filter_map(|(at, texts)| Typing { rules, format, number: at + 1, findings: &mut findings }.line(texts))
+        .filter_map(|(at, texts)| {
+            Typing { rules, format, quantities, number: at + 1, findings: &mut findings }.line(texts)
+        })
         .collect();
     if let Some(lookup) = &rules.lookup {
         articles.complete(lookup, lines.iter_mut().map(|priced| &mut priced.line), &mut findings);
@@ -70,10 +75,19 @@ fn format_of<'t>(rules: &Rules, lines: impl Iterator<Item = &'t Texts>) -> Resul
     Detected::over(amounts.filter(|found| found.numbers.is_none()).map(|found| found.text.as_str())).format()
 }
 
+/// The amounts that a line prints.
+struct Amounts {
+    price: Option<Decimal>,
+    total: Option<Decimal>,
+    discount: Discount,
+}
+
 /// Turns one line's texts into values.
 struct Typing<'a> {
     rules: &'a Rules,
     format: NumberFormat,
+    /// What the quantities of all lines say about their decimal sign.
+    quantities: Option<DecimalSign>,
     /// From 1.
     number: usize,
     findings: &'a mut Vec<Finding>,
@@ -90,6 +104,7 @@ impl Typing<'_> {
         let quantity = self.quantity(texts.quantity.as_ref(), &name);
         let price = self.amount("price", texts.price.as_ref());
         let total = self.amount("total", texts.total.as_ref());
+        let discount = self.discount(texts.discount.as_ref());
         if texts.price.is_none() && texts.total.is_none() {
             self.error(code::PRICE_MISSING, &format!("{name:?} has neither a price nor a total"));
         }
@@ -97,9 +112,11 @@ impl Typing<'_> {
         if price.is_some() != texts.price.is_some() || total.is_some() != texts.total.is_some() {
             return None;
         }
-        let quantity = quantity?;
+        let printed =
+            Amounts { price: price.map(|price| price.value), total: total.map(|total| total.value), discount };
+        let quantity = self.settled_quantity(quantity?, &printed)?;
         self.compare_twins(&texts, quantity, [price, total]);
-        let unit_price = self.settled(price, quantity, total)?;
+        let (unit_price, total_before, off) = self.settled(&printed, quantity)?;
         let beside = [price, total].map(|amount| amount.and_then(|amount| amount.currency));
         let currency = self.currency(texts.currency.as_ref(), beside);
         let rate = self.rate(texts.tax.as_ref());
@@ -109,7 +126,7 @@ impl Typing<'_> {
             sku: text(texts.sku),
             quantity,
             price: unit_price,
-            total: total.map(|amount| amount.value),
+            total: total_before,
             currency: currency?,
             unit: text(texts.unit),
             link: text(texts.link),
@@ -120,8 +137,8 @@ impl Typing<'_> {
         {
             line.extra.push(("tax".to_owned(), rate.to_string()));
         }
-        self.discount(texts.discount.as_ref(), &mut line);
-        Some(Priced { line, rate })
+        self.take_off(off, &mut line);
+        Some(Priced { line, rate, number: self.number })
     }
 
     /// The line's own rate, else that of all lines. What cannot be read is reported; what is missing only where it is
@@ -140,28 +157,25 @@ impl Typing<'_> {
         rate
     }
 
-    fn discount(&mut self, found: Option<&Found>, line: &mut Line) {
-        let Some(found) = found else { return };
-        match money::signed(found, self.format) {
-            Ok((off, _)) if off.value.is_zero() => {}
-            Ok((off, _)) => {
-                let before = line.price;
-                match money::take_off(line, off.value) {
-                    Some(()) => {
-                        let detail = format!("{} off: the price is {}, not {before}", off.value, line.price);
-                        self.findings.push(Finding::on_line(
-                            code::DISCOUNT_FOLDED,
-                            Severity::Info,
-                            self.number,
-                            detail,
-                        ));
-                    }
-                    None => self.error(code::DISCOUNT_TOO_LARGE, &format!("{} off", off.value)),
-                }
+    fn discount(&mut self, found: Option<&Found>) -> Discount {
+        let read = found.map_or(Ok(Discount::None), |found| Discount::of(found, self.format));
+        read.unwrap_or_else(|error| {
+            self.error(code::PRICE_UNREADABLE, &format!("discount: {error}"));
+            Discount::None
+        })
+    }
+
+    fn take_off(&mut self, off: Decimal, line: &mut Line) {
+        if off.is_zero() {
+            return;
+        }
+        let before = line.price;
+        match money::take_off(line, off) {
+            Some(()) => {
+                let detail = format!("{off} off: the price is {}, not {before}", line.price);
+                self.findings.push(Finding::on_line(code::DISCOUNT_FOLDED, Severity::Info, self.number, detail));
             }
-            // "Discount" without a number.
-            Err(PriceError::NoNumber(_)) => {}
-            Err(error) => self.error(code::PRICE_UNREADABLE, &format!("discount: {error}")),
+            None => self.error(code::DISCOUNT_TOO_LARGE, &format!("{off} off")),
         }
     }
 
@@ -190,26 +204,28 @@ impl Typing<'_> {
         }
     }
 
-    /// A quantity is often written for machines where prices are written for people, so its own form goes first; only
-    /// where that can be read in two ways the cart's format decides.
-    fn quantity(&mut self, found: Option<&Found>, name: &str) -> Option<Decimal> {
+    fn quantity(&mut self, found: Option<&Found>, name: &str) -> Option<Quantity> {
         let Some(found) = found else {
             self.error(code::LINE_VALUE_MISSING, &format!("{name:?} has no quantity"));
             return None;
         };
-        let own = found.numbers.unwrap_or(NumberFormat::Detect);
-        let read = match parse_amount(&found.text, own) {
-            Err(PriceError::Ambiguous(_)) => parse_amount(&found.text, self.format),
-            other => other,
+        Quantity::of(found).map_err(|error| self.error(code::QUANTITY_UNREADABLE, &error.to_string())).ok()
+    }
+
+    /// Above zero.
+    fn settled_quantity(&mut self, quantity: Quantity, printed: &Amounts) -> Option<Decimal> {
+        let fits = |quantity| {
+            let off = printed.discount.off(printed.price, quantity, printed.total)?;
+            explains(printed.price, quantity, printed.total, off)
         };
-        match read {
-            Ok(amount) if amount.value > Decimal::ZERO => Some(amount.value.normalize()),
-            Ok(amount) => {
-                self.error(code::QUANTITY_UNREADABLE, &format!("the quantity is {}", amount.value));
+        match quantity.settle(fits, self.quantities) {
+            Ok(quantity) if quantity > Decimal::ZERO => Some(quantity),
+            Ok(quantity) => {
+                self.error(code::QUANTITY_UNREADABLE, &format!("the quantity is {quantity}"));
                 None
             }
-            Err(error) => {
-                self.error(code::QUANTITY_UNREADABLE, &error.to_string());
+            Err(open) => {
+                self.error(code::QUANTITY_UNREADABLE, &open);
                 None
             }
         }
@@ -219,9 +235,9 @@ impl Typing<'_> {
     fn compare_twins(&mut self, texts: &Texts, quantity: Decimal, amounts: [Option<Amount>; 2]) {
         for twin in &texts.twins {
             let quietly = &mut Typing { findings: &mut Vec::new(), ..*self };
-            let again = twin.quantity.as_ref().and_then(|found| quietly.quantity(Some(found), ""));
             let prices = [&twin.price, &twin.total].map(|found| quietly.amount("", found.as_ref()));
-            let mut numbers = vec![("quantity", Some(quantity), again)];
+            let again = twin.quantity.as_ref().and_then(|found| Quantity::of(found).ok());
+            let mut numbers = vec![("quantity", Some(quantity), again.map(|again| again.nearest(quantity)))];
             for (field, at) in [("price", 0), ("total", 1)] {
                 numbers.push((field, amounts[at].map(|amount| amount.value), prices[at].map(|amount| amount.value)));
             }
@@ -287,20 +303,32 @@ impl Typing<'_> {
         code.map(str::to_owned)
     }
 
-    fn settled(&mut self, price: Option<Amount>, quantity: Decimal, total: Option<Amount>) -> Option<Decimal> {
-        let (price, total) = (price.map(|amount| amount.value), total.map(|amount| amount.value));
+    /// The unit price before any discount, what all units cost before it, and what is taken off that.
+    fn settled(&mut self, printed: &Amounts, quantity: Decimal) -> Option<(Decimal, Option<Decimal>, Decimal)> {
+        let &Amounts { price, total, discount } = printed;
         let shown = |amount: Option<Decimal>| amount.map_or("none".to_owned(), |amount| amount.to_string());
         let numbers = format!("price {}, quantity {quantity}, total {}", shown(price), shown(total));
-        let (code, severity, unit_price, detail) = match unit_price(price, quantity, total) {
-            Some(Settled::AsPrinted(unit_price)) => return Some(unit_price),
-            Some(Settled::Derived(unit_price)) => {
-                (code::PRICE_DERIVED, Severity::Info, Some(unit_price), format!("{numbers}: the price is {unit_price}"))
+        if price.is_none() && total.is_none() {
+            return None;
+        }
+        let off = discount.off(price, quantity, total);
+        let before = off.and_then(|off| total_before(price, quantity, total, off));
+        let settled = off.and_then(|off| Some((unit_price(price, quantity, before)?, off)));
+        let (code, severity, told, detail) = match settled {
+            Some((Settled::AsPrinted(unit_price), off)) => return Some((unit_price, before, off)),
+            Some((Settled::Derived(unit_price), off)) => {
+                let detail = format!("{numbers}: the price is {unit_price}");
+                (code::PRICE_DERIVED, Severity::Info, Some((unit_price, off)), detail)
             }
-            Some(Settled::Mismatch(unit_price)) => (code::TOTAL_MISMATCH, Severity::Warning, Some(unit_price), numbers),
-            None if price.is_none() && total.is_none() => return None,
+            Some((Settled::Mismatch(unit_price), off)) => {
+                let product = shown(unit_price.checked_mul(quantity));
+                let off_told = if off.is_zero() { String::new() } else { format!(", discount {off}") };
+                let detail = format!("{numbers}{off_told}: price times quantity is {product}");
+                (code::TOTAL_MISMATCH, Severity::Error, Some((unit_price, off)), detail)
+            }
             None => (code::PRICE_UNREADABLE, Severity::Error, None, format!("{numbers}: too large to calculate with")),
         };
         self.findings.push(Finding::on_line(code, severity, self.number, detail));
-        unit_price
+        told.map(|(unit_price, off)| (unit_price, before, off))
     }
 }

@@ -27,6 +27,7 @@ mod buyer;
 mod canary;
 mod details;
 mod extras;
+mod field_names;
 mod habits;
 mod listen;
 mod offers;
@@ -92,6 +93,7 @@ pub(super) fn plan(
     let shop = shop::shop(file, public.as_ref(), &mut notes);
     let entry = entry(file, &mut notes);
     let buyers = buyer::buyers(file, &mut notes);
+    field_names::field_names(file, &buyers, &mut notes);
     if let Some(shop) = &shop {
         extras::extras(file, shop, &buyers, &mut notes);
     }

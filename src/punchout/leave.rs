@@ -43,7 +43,7 @@ pub async fn cancel(x: &Exchange, session: &Session, buyer: &Buyer, headers: &He
     let told = session.entry.cancel.as_deref().and_then(|address| allowed(address, buyer));
     let nonce = super::nonce()?;
     match (told, &buyer.form.cancel) {
-        (Some(address), _) => Ok(pages::redirect(address.text())),
+        (Some(address), _) => Ok(pages::redirect(address.escaped())),
         (None, Cancel::Link(address)) => Ok(pages::redirect(address)),
         (None, Cancel::Post) if may_return(session, buyer) => {
             let form = form_with_button(&hand_over::blank(buyer, session), RETURN_FORM, &words.return_bar.leave);

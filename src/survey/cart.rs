@@ -270,8 +270,9 @@ fn is_right(line: &Line<'_>, columns: Columns) -> bool {
         return false;
     };
     // The printed price of one is rounded.
-    let rounding = quantity * Decimal::new(5, 3) + Decimal::new(1, 2);
-    (quantity * price - total).abs() <= rounding
+    let rounding = quantity.checked_mul(Decimal::new(5, 3)).and_then(|all| all.checked_add(Decimal::new(1, 2)));
+    let apart = quantity.checked_mul(price).and_then(|all| all.checked_sub(total));
+    apart.zip(rounding).is_some_and(|(apart, rounding)| apart.abs() <= rounding)
 }
 
 /// Where arithmetic says nothing: the field that is named so, and the last amount as the total.

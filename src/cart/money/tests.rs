@@ -161,7 +161,51 @@ fn faults_are_told_at_their_keys() {
     );
 }
 
+#[test]
+fn amounts_that_no_shop_prints_are_refused_and_never_a_panic() {
+    let huge = "7".repeat(29);
+    let lines = line("1", &huge, &huge).repeat(2);
+    for (what, more) in [("discount", ""), ("line", ""), ("ignore", "in_sum = true")] {
+        let page = lines.clone() + &extra("Frakt", &huge).repeat(2) + "<div id=sum>1,00</div>";
+        let cart = cart(&charge(what, more), &page);
+        assert!(Finding::any_error(&cart.findings), "{what}: {:#?}", cart.findings);
+    }
+    let discount = "<p class=line><b>A</b><i>10</i><u>1</u><s>10</s><em>".to_owned() + &huge + "</em></p>";
+    assert_eq!(shown(&cart("discount = 'em'", &discount)).1, ["PO-DISCOUNT-TOO-LARGE"]);
+}
+
+/// Up to 30 digits, with as many decimals as there is room for.
+fn any_amount() -> impl Strategy<Value = String> {
+    ("[1-9][0-9]{0,29}", 0usize..29).prop_map(|(digits, decimals)| match digits.len().checked_sub(decimals) {
+        Some(whole) if whole > 0 && decimals > 0 => format!("{},{}", &digits[..whole], &digits[whole..]),
+        _ => digits,
+    })
+}
+
 proptest! {
+    #[test]
+    fn no_amounts_are_too_large_to_be_told(
+        lines in prop::collection::vec((any_amount(), any_amount(), any_amount(), any_amount()), 1..4),
+        charges in prop::collection::vec(any_amount(), 0..3), sum in any_amount(),
+        what in prop::sample::select(&["discount", "line", "ignore", "refuse"][..]), tax in 0u32..=100,
+        minus in prop::sample::select(&["", "-"][..]),
+    ) {
+        let mut page: String = (lines.iter())
+            .map(|(quantity, price, total, off)| {
+                format!("<p class=line><b>A</b><i>{quantity}</i><u>{price}</u><s>{total}</s><em>{off}</em></p>")
+            })
+            .collect();
+        page.extend(charges.iter().map(|amount| extra("Frakt", &format!("{minus}{amount}"))));
+        page += &format!("<div id=sum>{sum}</div>");
+        let in_sum = if what == "ignore" { "in_sum = true" } else { "" };
+        for prices in ["net", "gross"] {
+            for discount in ["", "discount = 'em'\n"] {
+                let more = format!("numbers = '1,0'\nprices = '{prices}'\ntax = '{tax}'\n{discount}{}", charge(what, in_sum));
+                cart(&more, &page);
+            }
+        }
+    }
+
     #[test]
     fn a_discount_is_spread_to_the_last_cent(
         totals in prop::collection::vec((1i64..1000, 1i64..100_000), 1..12), part in 0i64..=100, tax in prop::sample::select(&["0", "15", "25"][..]),

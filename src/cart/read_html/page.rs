@@ -183,14 +183,19 @@ impl Page {
         }
         let rule = &self.rows.reads[read];
         let attributes: Vec<_> = rule.attributes.iter().map(|name| attribute(element, name)).collect();
-        let mut text = Text::default();
-        if rule.text && element.tag_name() == "input" {
-            // What a person reads in an input is its value.
-            text = Text::decoded(attribute(element, "value").unwrap_or_default());
+        let (mut text, mut is_number) = (Text::default(), false);
+        if element.tag_name() == "input" {
+            let value = attribute(element, "value").unwrap_or_default();
+            is_number = is_number_input(element) && is_machine_number(&value);
+            if rule.text {
+                // What a person reads in an input is its value.
+                text = Text::decoded(value);
+            }
         }
+        let number_attribute = rule.attributes.iter().position(|name| is_number && name == "value");
         self.bytes += text.len() + attributes.iter().flatten().map(String::len).sum::<usize>();
         let open = rule.text && element.can_have_content();
-        line.captures.push(Capture { read, attributes, text, is_number: false, at, open });
+        line.captures.push(Capture { read, attributes, text, is_number, number_attribute, at, open });
     }
 
     /// Closes the open elements from `index` inwards, with their captures and, for the outermost, the line.
@@ -233,6 +238,19 @@ impl Page {
             self.seen.unclosed = Some(by.to_owned());
         }
     }
+}
+
+/// Browsers show the value of such an input in the reader's own format, so that pages write it for machines.
+fn is_number_input(element: &Element<'_, '_>) -> bool {
+    let kind = element.get_attribute("type");
+    kind.is_some_and(|kind| ["number", "range"].iter().any(|known| kind.trim().eq_ignore_ascii_case(known)))
+}
+
+/// HTML's floating-point number, without an exponent. Whatever else stands in a number input is no number to a browser,
+/// and is read as any printed text.
+fn is_machine_number(value: &str) -> bool {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    [whole, fraction].iter().all(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 fn attribute(element: &Element<'_, '_>, name: &str) -> Option<String> {

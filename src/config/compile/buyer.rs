@@ -277,8 +277,10 @@ fn cancel(text: Option<&str>, key: &str, notes: &mut Notes<'_>) -> Cancel {
         None | Some("post") => Cancel::Post,
         Some("none") => Cancel::None,
         Some(address) => {
-            if Hook::parse(address).is_ok_and(|address| !address.is_sap_event()) {
-                return Cancel::Link(address.to_owned());
+            if let Ok(address) = Hook::parse(address)
+                && !address.is_sap_event()
+            {
+                return Cancel::Link(address.escaped().to_owned());
             }
             notes.fault(
                 key,

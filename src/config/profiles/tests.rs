@@ -34,9 +34,15 @@ fn plan(buyer: &str) -> Result<crate::config::Plan, Vec<String>> {
 #[test]
 fn every_profile_makes_a_plan() {
     for (name, _) in PROFILES {
-        let plan = plan(&format!("hooks = [\"https://a.example\"]\nprofile = \"{name}\"\n"));
+        let fields = "[buyer.fields]\nEXT_CATEGORY = \"31161504\"\n";
+        let plan = plan(&format!("hooks = [\"https://a.example\"]\nprofile = \"{name}\"\n{fields}"));
         assert!(plan.is_ok(), "{name}: {plan:?}");
     }
+    let without = plan("hooks = [\"https://a.example\"]\nprofile = \"visma-proceedo\"\n").unwrap_err();
+    assert!(
+        without.len() == 1 && without[0].contains("`EXT_CATEGORY` is required, and nothing fills it"),
+        "{without:?}"
+    );
 }
 
 #[test]

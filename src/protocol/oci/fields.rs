@@ -81,6 +81,9 @@ pub const FIELDS: [Field; 35] = {
     ]
 };
 
+/// Fields that the standard lacks and that several systems read.
+pub const BESIDE: [&str; 5] = ["TAX_RATE", "GTIN", "ADDITIONAL_COST", "IMAGE_URL", "VATPERCENTAGE"];
+
 /// The name of a field without `NEW_ITEM-` and index: one of [`FIELDS`] or any other of a buyer's (`GTIN`,
 /// `CUST_FIELD6`). Ordered as [`FIELDS`], the others after them by name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +123,15 @@ impl FieldName {
             Name::Standard(place) => Some(&FIELDS[place]),
             Name::Own(_) => None,
         }
+    }
+
+    /// Whether receivers are known to read it: a field of the standard, a further CUST_FIELD, or one of [`BESIDE`].
+    pub fn is_known(&self) -> bool {
+        let numbered =
+            |digits: &str| (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        self.standard().is_some()
+            || BESIDE.contains(&self.as_str())
+            || self.as_str().strip_prefix("CUST_FIELD").is_some_and(numbered)
     }
 
     /// The name of the input on line `index`, from 1; `None` where `style` leaves the field out.
@@ -237,6 +249,16 @@ mod tests {
         assert_eq!(format!("{sorted:?}"), "[DESCRIPTION, UNIT, PRICE, GTIN, Own-1]");
         for bad in ["", "A B", "X[1]", "NEW_ITEM-", "Å", &"A".repeat(61)] {
             assert_eq!(FieldName::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_receivers_are_known_to_read() {
+        for known in ["vendor", "CUST_FIELD6", "CUST_FIELD12", "GTIN"] {
+            assert!(FieldName::parse(known).unwrap().is_known(), "{known}");
+        }
+        for unknown in ["VENDR", "CUST_FIELD", "CUST_FIELDS", "CUST_FIELD123", "gtin2"] {
+            assert!(!FieldName::parse(unknown).unwrap().is_known(), "{unknown}");
         }
     }
 

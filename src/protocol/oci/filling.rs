@@ -204,7 +204,8 @@ impl Filling<'_> {
                     self.found(code::PRICE_SCALED, Severity::Info, detail());
                 }
                 if price.is_zero() {
-                    self.found(code::PRICE_ZERO, Severity::Info, "the price is zero".to_owned());
+                    let detail = "the price is zero: free of charge, or without a price in the shop".to_owned();
+                    self.found(code::PRICE_ZERO, Severity::Warning, detail);
                 }
                 self.values.insert(name.clone(), self.mapping.decimal.written(scaled.price));
                 self.values.insert(standard("PRICEUNIT"), scaled.price_unit.to_string());

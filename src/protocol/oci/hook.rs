@@ -165,6 +165,15 @@ impl Hook {
         &self.text
     }
 
+    /// As a browser would send it: letters beyond ASCII escaped, a host with such letters in its ASCII form. Holds session
+    /// tokens: not for logs.
+    pub fn escaped(&self) -> &str {
+        match &self.destination {
+            Destination::Url(url) => url.as_str(),
+            Destination::SapEvent => &self.text,
+        }
+    }
+
     /// The text before the query, and the query, still encoded.
     pub(crate) fn split_query(&self) -> (&str, Option<&str>) {
         match (&self.destination, self.text.split_once('?')) {

@@ -188,7 +188,7 @@ fn number_fault(name: &FieldName, value: &str, decimal: DecimalMark) -> Option<(
     let zero = format!("{whole}.{decimals}0").parse::<Decimal>().is_ok_and(|number| number.is_zero());
     match (zero, name.as_str()) {
         (true, "QUANTITY") => Some((code::FIELD_INVALID, Severity::Error, "is not above zero")),
-        (true, "PRICE") => Some((code::PRICE_ZERO, Severity::Info, "is zero")),
+        (true, "PRICE") => Some((code::PRICE_ZERO, Severity::Warning, "is zero")),
         _ => None,
     }
 }
@@ -236,7 +236,7 @@ mod tests {
             ("", with("=1.250", "=1.2505"), "PO-FIELD-INVALID Error 1"),
             ("", with("=1.250", "=NaN"), "PO-FIELD-INVALID Error 1"),
             ("", with("=1.250", "=.5"), "PO-FIELD-INVALID Error 1"),
-            ("", with("=1.250", "=0.000"), "PO-PRICE-ZERO Info 1"),
+            ("", with("=1.250", "=0.000"), "PO-PRICE-ZERO Warning 1"),
             ("", with("=1.250", "=100000000000.0"), "PO-NUMBER-TOO-LARGE Error 1"),
             ("", with("=2.000", "=0"), "PO-FIELD-INVALID Error 1"),
             ("", with("PRICEUNIT[1]=1", "PRICEUNIT[1]=0"), "PO-FIELD-INVALID Error 1"),

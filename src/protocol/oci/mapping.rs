@@ -236,6 +236,16 @@ impl Mapping {
         &self.limits
     }
 
+    /// Whether anything gives a value for `field`: its source, the cart itself, or bundles.
+    pub fn fills(&self, field: &FieldName) -> bool {
+        match self.fields.get(field) {
+            Some(Some(Source::Constant(text))) => !text.is_empty(),
+            Some(None) => field.as_str() != "LONGTEXT" || self.longtext != LongTextStyle::Omit,
+            Some(Some(_)) => true,
+            None => self.bundles.is_some() && ["ITEM_TYPE", "PARENT_ID"].contains(&field.as_str()),
+        }
+    }
+
     /// The extra values of a line that this mapping reads, so that a check can tell a misspelled one.
     pub fn extras(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -264,7 +274,7 @@ pub fn map(mapping: &Mapping, cart: &Cart, surroundings: &Surroundings<'_>) -> M
 
 /// What is sent for a buyer that says nothing about fields.
 fn default_fields() -> BTreeMap<FieldName, Option<Source>> {
-    use super::source::LineValue::{Currency, Name, Quantity, Sku};
+    use super::source::LineValue::{Currency, Name, Product, Quantity, Sku};
     BTreeMap::from([
         (standard("DESCRIPTION"), Some(Source::Line(Name))),
         (standard("QUANTITY"), Some(Source::Line(Quantity))),
@@ -276,7 +286,7 @@ fn default_fields() -> BTreeMap<FieldName, Option<Source>> {
         // IFS sends it in the entry and wants it back on every line.
         (standard("VENDOR"), Some(Source::Parameter("NEW_ITEM-VENDOR".to_owned()))),
         (standard("VENDORMAT"), Some(Source::Line(Sku))),
-        (standard("EXT_PRODUCT_ID"), Some(Source::Line(Sku))),
+        (standard("EXT_PRODUCT_ID"), Some(Source::Line(Product))),
     ])
 }
 

@@ -87,6 +87,7 @@ pub fn scaled_price(unit_price: Decimal, price_units: &[u32]) -> Result<Price, N
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const UNITS: [u32; 5] = [1, 10, 100, 1000, 10000];
 
@@ -130,6 +131,20 @@ mod tests {
         assert_eq!(scaled("-1", &UNITS), Err(NumberError::Negative));
         assert_eq!(scaled("1e-9", &UNITS), Err(NumberError::Vanished));
         assert_eq!(three_decimals("0.0004".parse().unwrap()), Err(NumberError::Vanished));
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_is_written_or_refused(
+            low in any::<u32>(), mid in any::<u32>(), high in any::<u32>(), negative: bool, scale in 0u32..=28, unit in 1u32..=99999,
+        ) {
+            let number = Decimal::from_parts(low, mid, high, negative, scale);
+            let written = three_decimals(number).into_iter().map(|(written, _)| written);
+            for written in written.chain(scaled_price(number, &[1, unit]).into_iter().map(|price| price.price)) {
+                let (whole, decimals) = written.split_once('.').unwrap();
+                prop_assert!((1..=11).contains(&whole.len()) && decimals.len() == 3, "{}", written);
+            }
+        }
     }
 
     #[test]

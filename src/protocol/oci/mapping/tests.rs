@@ -161,7 +161,7 @@ fn prices() {
         ("", "1e-7", "0.001", "10000", Some((code::PRICE_SCALED, Severity::Info))),
         ("", "99999999999.999", "99999999999.999", "1", None),
         ("fields.PRICEUNIT = \"1000\"", "0.25", "250.000", "1000", Some((code::PRICE_SCALED, Severity::Info))),
-        ("", "0", "0.000", "1", Some((code::PRICE_ZERO, Severity::Info))),
+        ("", "0", "0.000", "1", Some((code::PRICE_ZERO, Severity::Warning))),
         ("decimal = \"comma\"", "1234.5", "1234,500", "1", None),
     ] {
         let mapped = mapped(toml, vec![line("A", "1", "1", price)]);
