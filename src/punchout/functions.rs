@@ -321,6 +321,10 @@ fn all(x: &Exchange, buyer: &Buyer, call: &Entry, blank: HandOver, mut offers: C
     for finding in offers.findings.drain(..) {
         tracing::info!(%reference, code = finding.code, line = finding.line, "a hit is left out: {}", finding.detail);
     }
+    for line in &mut offers.lines {
+        // However many the shop's price is for: the line's is of one.
+        (line.quantity, line.total) = (Decimal::ONE, None);
+    }
     let found = offers.lines.len();
     while !offers.lines.is_empty() {
         let mut findings = Vec::new();
