@@ -157,6 +157,8 @@ pub mod code {
     pub const NOT_ON_PRODUCT_PAGE: &str = "PO-NOT-ON-PRODUCT-PAGE";
     /// The line is not in the assortment that was agreed with the buyer.
     pub const NOT_IN_ASSORTMENT: &str = "PO-NOT-IN-ASSORTMENT";
+    /// A search has more hits than were read or can be sent; the answer holds the first of them.
+    pub const SEARCH_CUT: &str = "PO-SEARCH-CUT";
     /// A line is part of another, which cannot be told.
     pub const BUNDLE_BROKEN: &str = "PO-BUNDLE-BROKEN";
     /// A text was longer than its field and was cut.

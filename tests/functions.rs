@@ -133,6 +133,13 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
                 }
             }
         }
+        (_, "/find") if query.contains("advertised") || query.contains("elsewhere") => {
+            let hit =
+                |link: &str| format!("<li class=hit data-sku=X><a href='{link}'>X</a><b class=price>1,00</b></li>");
+            let mut links = vec!["https://adverts.example/x", "http://[", "/checkout/now"];
+            links.extend(query.contains("advertised").then_some("/p/A%2D1"));
+            links.into_iter().map(hit).collect()
+        }
         (_, "/find") => {
             let wanted = decoded.first().map(|(_, value)| value.to_lowercase()).unwrap_or_default();
             let hits = ARTICLES
@@ -512,4 +519,15 @@ fn a_number_of_dots_leads_to_no_other_page() {
         assert!(text(&answer).contains("PO-ENTRY-INCOMPLETE"), "{}", text(&answer));
     }
     assert_eq!(world.asked(), [""; 0]);
+}
+
+#[test]
+fn a_hit_that_leads_to_another_host_or_a_closed_page_is_left_out() {
+    let search = SEARCH.replace("unit = \".unit\"\n", "details = true\n");
+    let world = World::with(&format!("{PRODUCT}{search}"), |file| file);
+    for (word, left) in [("advertised", 1), ("elsewhere", 0)] {
+        let hits = world.call(&[("FUNCTION", "BACKGROUND_SEARCH"), ("SEARCHSTRING", word), ("HOOK_URL", HOOK)]);
+        assert_eq!((hits.head.status(), items(&hits)), (if left > 0 { 200 } else { 503 }, left), "{}", text(&hits));
+    }
+    assert!(world.asked().iter().all(|target| !target.starts_with("/checkout")), "{:?}", world.asked());
 }

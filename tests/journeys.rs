@@ -1,6 +1,7 @@
 //! Whole journeys of a buyer through shops of every shipped preset, on sockets: the catalog call, the shop's page after
 //! signing in and without what somebody left in the cart, a line put into it, checkout refused, the cart back at the hook
-//! with the right fields, and the cart empty again.
+//! with the right fields, and the cart empty again. And what a procurement system asks for besides shopping: a product that
+//! there is and one that there is not, a search with hits and one without.
 //!
 //! `fixtures/journeys/<name>.toml` is a journey; with `preset`, its shop answers as `fixtures/presets/<preset>.toml` says.
 //! Adding a journey is adding a file.
@@ -14,6 +15,7 @@ mod preset_case;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use common::punchout::{PASSWORD, encoded, own};
@@ -60,6 +62,28 @@ struct Journey {
     answer: Vec<Scripted>,
     /// What must arrive, a table a line: the names are those after `NEW_ITEM-`.
     line: Vec<BTreeMap<String, String>>,
+    /// What a procurement system asks for besides shopping.
+    functions: Option<Functions>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Functions {
+    /// PRODUCTID of an article that there is; as carts of this shop have it in EXT_PRODUCT_ID.
+    known: String,
+    /// PRODUCTID of one that there is not.
+    unknown: String,
+    /// PRODUCTIDs for which there is no answer: the shop has not said that there is no such article.
+    doubtful: Vec<String>,
+    /// SEARCHSTRING with hits, and without.
+    finds: String,
+    nothing: String,
+    /// Where DETAIL of the known one and SOURCING begin.
+    detail: String,
+    sourcing: String,
+    /// The known one.
+    product: BTreeMap<String, String>,
+    hit: Vec<BTreeMap<String, String>>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -101,6 +125,66 @@ fn every_buyer_comes_shops_and_takes_the_cart_along() {
     journeys().into_iter().for_each(travel);
 }
 
+#[test]
+fn every_shop_answers_what_a_procurement_system_asks() {
+    let told = journeys();
+    for (preset, _) in PRESETS {
+        let has = |told: &&Told| told.journey.preset.as_deref() == Some(preset) && told.journey.functions.is_some();
+        assert!(told.iter().any(|told| has(&told)), "{preset}: nothing is asked");
+    }
+    told.into_iter().filter(|told| told.journey.functions.is_some()).for_each(ask);
+}
+
+fn ask(told: Told) {
+    let told = Arc::new(told);
+    let name = &told.name;
+    let shop = shop_of(&told, &Arc::new(Mutex::new(Basket::default())));
+    let (hook, _) = hook();
+    // DETAIL and SOURCING each begin a session.
+    let proxy = proxy_before(&shop, &hook, &told.journey, 2);
+    let back = format!("http://{}/back?session=1", hook.address);
+    let asked = told.journey.functions.as_ref().unwrap();
+    let call = |function: &str, of: &str, value: &str| {
+        let mut buyer = Buyer { proxy: &proxy, cookies: BTreeMap::new() };
+        let parameters =
+            [("USERNAME", "acme"), ("PASSWORD", PASSWORD), ("HOOK_URL", &back), ("FUNCTION", function), (of, value)];
+        buyer.calls(&parameters.map(|(name, value)| (name, value.to_owned())))
+    };
+    let answered = |function: &str, of: &str, value: &str| {
+        let answer = call(function, of, value);
+        let page = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.head.status(), 200, "{name}: {function} {value}: {page}");
+        let form = forms(&page).unwrap().into_iter().find(|form| form.attribute("id") == "punchout-answer");
+        let form = form.unwrap_or_else(|| panic!("{name}: {function} {value}: no form: {page}"));
+        match form.body() {
+            body if body.is_empty() => BTreeMap::new(),
+            body => fields(&body, &form),
+        }
+    };
+    let none = BTreeMap::new();
+    assert_eq!(
+        answered("VALIDATE", "PRODUCTID", &asked.known),
+        numbered(std::slice::from_ref(&asked.product)),
+        "{name}"
+    );
+    assert_eq!(answered("VALIDATE", "PRODUCTID", &asked.unknown), none, "{name}: {} is not there", asked.unknown);
+    for product in &asked.doubtful {
+        let answer = call("VALIDATE", "PRODUCTID", product);
+        assert_eq!(answer.head.status(), 503, "{name}: {product}: {}", String::from_utf8_lossy(&answer.body));
+    }
+    assert_eq!(answered("BACKGROUND_SEARCH", "SEARCHSTRING", &asked.finds), numbered(&asked.hit), "{name}");
+    assert_eq!(answered("BACKGROUND_SEARCH", "SEARCHSTRING", &asked.nothing), none, "{name}: {}", asked.nothing);
+    for (function, of, value, begins) in [
+        ("DETAIL", "PRODUCTID", &asked.known, &asked.detail),
+        ("SOURCING", "SEARCHSTRING", &asked.finds, &asked.sourcing),
+    ] {
+        let page = String::from_utf8_lossy(&call(function, of, value).body).into_owned();
+        // A shop with a Strict cookie is gone to by a page of ours.
+        let there = shop.last().target() == begins || page.contains(&begins.replace('&', "&amp;"));
+        assert!(there, "{name}: {function} does not begin on {begins}: {} {page}", shop.last().target());
+    }
+}
+
 fn travel(told: Told) {
     let told = Arc::new(told);
     let (name, journey, case) = (&told.name, &told.journey, &told.case);
@@ -108,7 +192,7 @@ fn travel(told: Told) {
     let basket = Arc::new(Mutex::new(Basket { full: true, emptied: vec![false; case.emptying.len()] }));
     let shop = shop_of(&told, &basket);
     let (hook, received) = hook();
-    let proxy = proxy_before(&shop, &hook, journey);
+    let proxy = proxy_before(&shop, &hook, journey, 1);
     let mut buyer = Buyer { proxy: &proxy, cookies: BTreeMap::new() };
     let page = buyer.enter(&format!("http://{}/back?session=1", hook.address), journey);
     assert_eq!(page.head.status(), 200, "{name}: {}", String::from_utf8_lossy(&page.body));
@@ -140,10 +224,16 @@ fn travel(told: Told) {
     };
     assert_eq!(form.attribute("action"), format!("http://{}/back?session=1", hook.address), "{name}");
     post(&hook, &form);
-    assert_eq!(fields(received.lock().unwrap().as_slice(), &form), journey.expected(), "{name}");
+    assert_eq!(fields(received.lock().unwrap().as_slice(), &form), numbered(&journey.line), "{name}");
 
     buyer.send(&format!("POST {}", buyer.own("sent")), "");
     eventually(&format!("{name}: the cart is not emptied"), || !basket.lock().unwrap().full);
+    // Whether it is empty is looked up once more.
+    eventually(&format!("{name}: the emptying does not end"), || {
+        let seen = shop.seen();
+        std::thread::sleep(Duration::from_millis(200));
+        shop.seen() == seen
+    });
     let seen = shop.seen();
     assert_ne!(buyer.send(&format!("GET {cart_address}"), "").head.status(), 200, "{name}: the session goes on");
     assert_eq!(shop.seen(), seen, "{name}: the shop is asked after the session's end");
@@ -193,17 +283,17 @@ impl Journey {
     fn read(&self, answer: &Answer) -> String {
         self.encoding().decode(&answer.body).0.into_owned()
     }
+}
 
-    fn expected(&self) -> BTreeMap<String, String> {
-        let lines = self.line.iter().zip(1..);
-        let fields = lines.flat_map(|(line, n)| {
-            line.iter().map(move |(field, value)| match field.as_str() {
-                "LONGTEXT" => (format!("NEW_ITEM-LONGTEXT_{n}:132[]"), value.clone()),
-                field => (format!("NEW_ITEM-{field}[{n}]"), value.clone()),
-            })
-        });
-        fields.collect()
-    }
+/// The fields of lines under their whole names.
+fn numbered(lines: &[BTreeMap<String, String>]) -> BTreeMap<String, String> {
+    let fields = lines.iter().zip(1..).flat_map(|(line, n)| {
+        line.iter().map(move |(field, value)| match field.as_str() {
+            "LONGTEXT" => (format!("NEW_ITEM-LONGTEXT_{n}:132[]"), value.clone()),
+            field => (format!("NEW_ITEM-{field}[{n}]"), value.clone()),
+        })
+    });
+    fields.collect()
 }
 
 fn journeys() -> Vec<Told> {
@@ -245,7 +335,12 @@ fn shop_of(told: &Arc<Told>, basket: &Arc<Mutex<Basket>>) -> Shop {
 /// An answer on the wire; the cart where the shop has no other.
 fn answered(answer: Option<&Scripted>, cart: &[u8], charset: &str) -> Vec<u8> {
     let is_cart = answer.is_none_or(|answer| answer.cart);
-    let body = if is_cart { cart } else { answer.map_or(&b""[..], |answer| answer.body.as_bytes()) };
+    let page = answer.and_then(|answer| answer.page.as_deref()).map(cart_of);
+    let body = match (&page, is_cart) {
+        (Some(page), _) => page,
+        (None, true) => cart,
+        (None, false) => answer.map_or(&b""[..], |answer| answer.body.as_bytes()),
+    };
     let kind = if body.starts_with(b"{") { "application/json" } else { "text/html" };
     let moved = answer.and_then(|answer| answer.redirect.as_ref());
     let status = moved.map_or(answer.and_then(|answer| answer.status).unwrap_or(200), |_| 302);
@@ -308,7 +403,12 @@ fn fields(body: &[u8], form: &ParsedForm) -> BTreeMap<String, String> {
     fields
 }
 
-fn proxy_before(shop: &Shop, hook: &Shop, journey: &Journey) -> Proxy {
+fn proxy_before(shop: &Shop, hook: &Shop, journey: &Journey, accounts: usize) -> Proxy {
+    let accounts = [
+        "{ username = \"kari@acme.example\", password = \"right\" }",
+        "{ username = \"ola@acme.example\", password = \"right\" }",
+    ][..accounts]
+        .join(", ");
     let preset = journey.preset.as_ref().map(|preset| format!("preset = \"{preset}\"\n")).unwrap_or_default();
     let hash = config::credentials::hash(PASSWORD);
     let (shop, hook, rules) = (shop.address, hook.address, &journey.shop);
@@ -325,7 +425,7 @@ paths = ["/oci"]
 name = "acme"
 password_hash = "{hash}"
 hooks = ["http://{hook}"]
-accounts = [{{ username = "kari@acme.example", password = "right" }}]
+accounts = [{accounts}]
 default_unit = "PCE"
 "#
     );
@@ -347,7 +447,13 @@ impl Buyer<'_> {
     fn enter(&mut self, hook: &str, journey: &Journey) -> Answer {
         let usual = [("USERNAME", "acme"), ("PASSWORD", PASSWORD), ("HOOK_URL", hook)];
         let more = journey.call.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let call = usual.into_iter().chain(more).map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let call: Vec<_> = usual.into_iter().chain(more).map(|(name, value)| (name, value.to_owned())).collect();
+        self.calls(&call)
+    }
+
+    /// A catalog call, and where it leads.
+    fn calls(&mut self, call: &[(&str, String)]) -> Answer {
+        let call = call.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
         let mut answer = self.send("POST /oci", &call.collect::<Vec<_>>().join("&"));
         // A chain of redirects is no journey.
         for _ in 0..4 {

@@ -26,6 +26,24 @@ fn every_preset_reads_a_cart_and_an_empty_one() {
 }
 
 #[test]
+fn every_preset_reads_a_product_hits_and_none() {
+    for (preset, _) in PRESETS {
+        let of_part = |part: &str| -> Vec<Expected> {
+            let of_preset = |shop: &&PathBuf| {
+                let rules: toml::Table = toml_in(shop.join("rules.toml"));
+                let says = |key: &str| rules.get(key).and_then(|value| value.as_str());
+                says("part") == Some(part) && says("preset") == Some(preset)
+            };
+            folders().iter().filter(of_preset).map(|shop| toml_in(shop.join("cart.lines.toml"))).collect()
+        };
+        assert!(of_part("product").iter().any(|page| page.line.len() == 1), "{preset}: no product's page");
+        let searches = of_part("search");
+        assert!(searches.iter().any(|page| !page.line.is_empty()), "{preset}: no hits");
+        assert!(searches.iter().any(|page| page.empty), "{preset}: no search without a hit");
+    }
+}
+
+#[test]
 fn every_shop_is_read_at_every_chunk_size() {
     let shops = folders();
     assert!(shops.len() >= 12, "the fixtures are there");

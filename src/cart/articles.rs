@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Line;
 use super::texts::Texts;
+use super::{Line, PRODUCT};
 use crate::finding::{Finding, Severity, code};
 
 /// What is looked for on product pages, and how a line names its own.
@@ -25,7 +25,7 @@ pub struct Lookup {
 pub enum ProductPage {
     /// The line's link, as it stands on the cart page.
     Link(String),
-    /// The page of the article with that number.
+    /// The page of the article with that number: what the cart calls [`PRODUCT`], else the item number.
     Sku(String),
 }
 
@@ -49,12 +49,19 @@ impl Lookup {
             "unit" => line.unit.is_none(),
             name => !line.extra.iter().any(|(known, _)| known == name),
         });
-        if lacks { self.page(text(&line.link), text(&line.sku)) } else { None }
+        if lacks {
+            {
+                let product = line.extra.iter().find(|(name, _)| name == PRODUCT).map(|(_, found)| found.text.clone());
+                self.page(text(&line.link), product.or_else(|| text(&line.sku)))
+            }
+        } else {
+            None
+        }
     }
 
-    fn page(&self, link: Option<String>, sku: Option<String>) -> Option<ProductPage> {
+    fn page(&self, link: Option<String>, number: Option<String>) -> Option<ProductPage> {
         let link = link.filter(|_| !self.by_sku).map(ProductPage::Link);
-        link.or_else(|| sku.map(ProductPage::Sku))
+        link.or_else(|| number.map(ProductPage::Sku))
     }
 }
 
@@ -106,7 +113,8 @@ impl Articles {
             if missing.is_empty() {
                 continue;
             }
-            let unread = match lookup.page(line.link.clone(), line.sku.clone()) {
+            let number = line.extra(PRODUCT).map(str::to_owned).or_else(|| line.sku.clone());
+            let unread = match lookup.page(line.link.clone(), number) {
                 None => Some("the line has neither a link nor an item number".to_owned()),
                 Some(page) => match known.get(&page) {
                     None => Some("was not looked at".to_owned()),

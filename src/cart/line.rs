@@ -15,6 +15,10 @@ pub struct Cart {
     pub findings: Vec<Finding>,
 }
 
+/// The further value by which the shop finds the article's page again, where that is not its item number: a number of its
+/// database, an address.
+pub const PRODUCT: &str = "product";
+
 /// One line of a cart. Texts are decoded, trimmed and free of markup; they are as long as the shop printed them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Line {
@@ -89,5 +93,11 @@ impl Line {
         values.extend(self.extra.iter().map(|(name, value)| (name.as_str(), value.clone())));
         values.retain(|(_, value)| !value.is_empty());
         values
+    }
+
+    /// A further value, where it says something.
+    pub fn extra(&self, name: &str) -> Option<&str> {
+        let found = self.extra.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 }

@@ -34,4 +34,4 @@ mod texts;
 mod typed;
 pub mod unit;
 
-pub use line::{Cart, Line};
+pub use line::{Cart, Line, PRODUCT};

@@ -306,6 +306,11 @@ impl Rules {
         Rules { tables, ..self }
     }
 
+    /// Whether a value of that name is read by the configuration's own wish.
+    pub fn reads_extra(&self, name: &str) -> bool {
+        self.fields.extra.iter().any(|(known, _)| known == name)
+    }
+
     /// These rules, with what is looked for on product pages.
     pub fn with_lookup(self, lookup: Lookup) -> Rules {
         Rules { lookup: Some(lookup), ..self }

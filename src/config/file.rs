@@ -321,6 +321,19 @@ pub struct DetailsFile {
 pub struct OfferFile {
     /// Its address, with `{product}` or `{search}` in it.
     pub page: Option<String>,
+    /// The address that answers with JSON, where `page` shows it to people.
+    pub json: Option<String>,
+    /// Which numbers the page can be asked for: a regular expression, whose named groups are further words of `page`. Of
+    /// a product alone.
+    pub number: Option<String>,
+    /// What shows that the article comes in variants, whose prices the page does not tell. Of a product alone.
+    pub variants: Option<Chain>,
+    /// The link to the next page of hits, or in JSON the path to its address. Of a search alone.
+    pub next: Option<String>,
+    /// Most pages of hits that are read. Of a search alone.
+    pub pages: Option<usize>,
+    /// Hits of a full page, where `page` has `{page}` in it: one with fewer is the last. Of a search alone.
+    pub page_hits: Option<usize>,
     /// One element an offer, or the path to them.
     pub line: Option<String>,
     /// Offers that are none: what they hold.
@@ -371,9 +384,12 @@ impl From<&OfferFile> for RulesSource {
         let one = LongValue { default: Some("1".to_owned()), ..LongValue::default() };
         // A price for so many is what so many cost together: the price of one is worked out from it.
         let (price, total) = if file.quantity.is_some() { (None, file.price) } else { (file.price, None) };
+        let is_json = file.source == Some(CartSource::Json);
+        let variants = file.variants.map(|variants| (VARIANTS.to_owned(), variants));
         RulesSource {
-            // The page itself is the answer.
-            json: file.page.filter(|_| file.source == Some(CartSource::Json)),
+            // Without it the page itself is the answer.
+            json: file.json.or(file.page).filter(|_| is_json),
+            next: file.next.filter(|_| is_json),
             source: file.source,
             script: file.script,
             line: file.line,
@@ -393,11 +409,14 @@ impl From<&OfferFile> for RulesSource {
             tax: file.tax,
             taxes: file.taxes,
             numbers: file.numbers,
-            extra: file.extra.into_iter().collect(),
+            extra: file.extra.into_iter().chain(variants).collect(),
             ..RulesSource::default()
         }
     }
 }
+
+/// The name under which [`OfferFile::variants`] is read.
+pub const VARIANTS: &str = "variants";
 
 /// How a cart returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

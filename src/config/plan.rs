@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use lol_html::Selector;
 use moka::sync::Cache;
+use regex::Regex;
 
 use super::credentials::Passwords;
 use super::file::{Cookies, Embed, LogFormat, LogLevel, Onward, ReturnWay};
@@ -224,28 +225,70 @@ pub struct ProductAddress {
 /// A page that offers something, read like a cart: a line for each offer.
 #[derive(Clone, Debug)]
 pub struct Offers {
-    /// Its address, with a word in braces.
+    /// Its address, with words in braces.
     pub address: Template,
+    /// Where it is read as JSON, if not there.
+    pub json: Option<Template>,
+    /// Which numbers it can be asked for; all where `None`. Its named groups are words of the address.
+    pub number: Option<Regex>,
     /// Where the values of an offer stand.
     pub rules: Arc<Rules>,
     /// Most offers that are taken of it.
     pub most: usize,
     /// Each is read from its own page.
     pub details: bool,
+    /// How its second page is found.
+    pub paging: Paging,
+    /// Most pages that are read.
+    pub pages: usize,
+}
+
+/// How the page is found that goes on where another ends.
+#[derive(Clone, Debug)]
+pub enum Paging {
+    /// There is none.
+    One,
+    /// A link, and the attribute with its address.
+    Link(Selector, String),
+    /// The rules know where JSON names the address.
+    Json,
+    /// By its number in the address, and how many hits a full page has, where that is known.
+    Counted(Option<usize>),
 }
 
 impl Offers {
-    /// The address for a product's number, or for what is searched.
-    pub fn at(&self, value: &str) -> String {
-        let value = percent_encoding::utf8_percent_encode(value, IN_ADDRESS).to_string();
-        let values: Vec<_> = self.address.words().map(|word| (word, value.as_str())).collect();
-        self.address.fill(&values)
+    /// The address for people, for a product's number or for what is searched; none for what it cannot be asked for.
+    pub fn at(&self, value: &str) -> Option<String> {
+        self.filled(&self.address, value, 1)
+    }
+
+    /// The address that is read; of a search, the page of hits with that number.
+    pub fn page(&self, value: &str, page: usize) -> Option<String> {
+        self.filled(self.json.as_ref().unwrap_or(&self.address), value, page)
+    }
+
+    fn filled(&self, address: &Template, value: &str, page: usize) -> Option<String> {
+        let groups = self.number.as_ref().map(|number| number.captures(value));
+        if matches!(groups, Some(None)) {
+            return None;
+        }
+        let encoded = |value: &str, kept| percent_encoding::utf8_percent_encode(value, kept).to_string();
+        let filled = |word: &str| match (word, groups.as_ref().and_then(|groups| groups.as_ref()?.name(word))) {
+            ("page", _) => page.to_string(),
+            // Whoever wrote the pattern has said what a part may hold: it may be a path.
+            (_, Some(part)) => encoded(part.as_str(), IN_PATH),
+            _ => encoded(value, IN_ADDRESS),
+        };
+        let values: Vec<_> = address.words().map(|word| (word, filled(word))).collect();
+        let values: Vec<_> = values.iter().map(|(word, value)| (*word, value.as_str())).collect();
+        Some(address.fill(&values))
     }
 }
 
 /// What a value must not hold where it stands in a path or a query.
 const IN_ADDRESS: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const IN_PATH: &percent_encoding::AsciiSet = &IN_ADDRESS.remove(b'/');
 
 /// How a catalog call is recognised.
 #[derive(Clone, Debug)]

@@ -63,6 +63,7 @@ pub const KNOWN: &[Known] = &[
     usual(code::PRODUCT_PAGE_UNREAD, Severity::Warning),
     usual(code::NOT_ON_PRODUCT_PAGE, Severity::Info),
     usual(code::NOT_IN_ASSORTMENT, Severity::Error),
+    usual(code::SEARCH_CUT, Severity::Info),
     firm(code::BUNDLE_BROKEN),
     usual(code::FIELD_CUT, Severity::Warning),
     usual(code::FIELD_TOO_LONG, Severity::Error),

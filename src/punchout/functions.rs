@@ -7,17 +7,21 @@
 //! An answer without items means "there is no such product" and takes it out of the buyer's lists. So it is given only where
 //! the shop said so; whatever else is missing is [`Kind::FunctionFailed`].
 
+mod product;
+mod search;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{StatusCode, header, request};
+use http::header::{self, HeaderName, HeaderValue};
+use http::request;
 use rust_decimal::Decimal;
 
 use super::accounts::{self, Claim};
 use super::{enter, hand_over};
-use crate::cart::{Cart, Line, read_html, read_json};
+use crate::cart::Cart;
 use crate::config::plan::{Buyer, Offers, Shop};
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Severity, code};
@@ -27,9 +31,13 @@ use crate::protocol::oci::entry::{Entry, Function};
 use crate::protocol::oci::form::{HandOver, form_html, form_with_button};
 use crate::protocol::oci::hook::Hook;
 use crate::shop::{Jar, Visit, sign_in};
+use search::Hits;
 
 /// The id of the form in an answer.
 const FORM: &str = "punchout-answer";
+
+/// Tells whoever looks at an answer that it is not all there is; a form has no place for it.
+const FINDING: HeaderName = HeaderName::from_static("punchout-finding");
 
 /// Worth another try after so long.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
@@ -80,16 +88,18 @@ pub fn lacks(shop: &Shop, function: &Function) -> Option<&'static str> {
     }
 }
 
-/// The address on which a session begins: the shop's start page, a product's for DETAIL (its search where only that is
-/// configured), the search's for SOURCING.
+/// The address on which a session begins: the shop's start page, a product's for DETAIL (its search where its page cannot
+/// be asked for by that number), the search's for SOURCING.
 pub fn start<'s>(shop: &'s Shop, call: &Entry) -> Cow<'s, str> {
     let product = call.product.as_deref().unwrap_or_default().trim();
     let search = call.search.as_deref().unwrap_or_default().trim();
-    match (&call.function, &shop.product, &shop.search) {
-        (Function::Detail, Some(page), _) | (Function::Detail, None, Some(page)) => page.at(product).into(),
-        (Function::Sourcing, _, Some(page)) => page.at(search).into(),
-        _ => shop.start.as_str().into(),
-    }
+    let at = |page: &Option<Arc<Offers>>, value: &str| page.as_ref().and_then(|page| page.at(value));
+    let address = match call.function {
+        Function::Detail => at(&shop.product, product).or_else(|| at(&shop.search, product)),
+        Function::Sourcing => at(&shop.search, search),
+        _ => None,
+    };
+    address.map_or(Cow::Borrowed(&shop.start), Cow::Owned)
 }
 
 /// Answers VALIDATE or BACKGROUND_SEARCH.
@@ -107,13 +117,13 @@ pub async fn answer(
     // Until the answer is ready: what this costs the shop is bounded however many ask.
     let leave = x.entrance().function(&buyer.name).await;
     let _leave = leave.map_err(|wait| enter::too_many(wait, "functions at a time"))?;
-    let offers = look_up(x, head, buyer, call).await.map_err(failed)?;
+    let Hits { cart: offers, mut cut } = look_up(x, head, buyer, call).await.map_err(failed)?;
     let blank = hand_over::blank_for(buyer, call, hook.as_ref());
     let (reference, function) = (x.reference(), call.function.as_str());
     let form = if call.function == Function::Validate {
         one(buyer, call, blank, offers).map_err(failed)?
     } else {
-        all(x, buyer, call, blank, offers).map_err(failed)?
+        all(x, buyer, call, blank, offers, &mut cut).map_err(failed)?
     };
     let (buyer, inputs) = (&buyer.name, form.inputs.len());
     tracing::info!(%reference, buyer, function, inputs, "a function is answered");
@@ -125,7 +135,12 @@ pub async fn answer(
     let accepted = head.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let language = Language::from_wish(call.language.as_deref(), accepted);
     let form = form_with_button(&form, FORM, &texts::of(language).hand_over.button);
-    Ok(pages::hand_over(&form, &nonce, None, language))
+    let mut page = pages::hand_over(&form, &nonce, None, language);
+    if let Some(why) = cut {
+        tracing::warn!(%reference, code = code::SEARCH_CUT, buyer, "not all hits are answered: {why}");
+        page.headers.insert(FINDING, HeaderValue::from_static(code::SEARCH_CUT));
+    }
+    Ok(page)
 }
 
 /// Whatever is not the caller's fault: never an answer without items.
@@ -141,25 +156,26 @@ fn failed(problem: Problem) -> Problem {
 }
 
 /// What the shop has of it; no lines: the shop says that there is none.
-async fn look_up(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entry) -> Result<Cart, Problem> {
+async fn look_up(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entry) -> Result<Hits, Problem> {
     let shop = &x.plan().shop;
     let searched = call.search.as_deref().unwrap_or_default().trim();
     if call.function == Function::BackgroundSearch && searched.is_empty() {
-        return Ok(Cart::default());
+        return Ok(Hits::default());
     }
     let (mut visit, _claim) = visit(x, head, buyer, call).await?;
     let product = call.product.as_deref().unwrap_or_default().trim();
+    let alone = |cart| Hits { cart, cut: None };
     match (&call.function, &shop.product, &shop.search) {
-        (Function::Validate, Some(page), _) => product_page(page, &mut visit, &page.at(product)).await,
+        (Function::Validate, Some(page), _) => product::by_number(shop, page, &mut visit, product).await.map(alone),
         (Function::Validate, None, Some(search)) => {
-            let hits = search_page(search, &mut visit, product).await?;
-            only(product, hits)
+            let hits = search::hits(search, None, &mut visit, product).await?;
+            search::only(product, hits).map(alone)
         }
         (_, product_page, Some(search)) => {
-            let mut hits = search_page(search, &mut visit, searched).await?;
-            hits.lines.truncate(search.most);
+            let mut hits = search::hits(search, product_page.as_deref(), &mut visit, searched).await?;
+            hits.cart.lines.truncate(search.most);
             match product_page {
-                Some(page) if search.details => detailed(page, &mut visit, hits).await,
+                Some(page) if search.details => search::detailed(shop, page, &mut visit, hits).await,
                 _ => Ok(hits),
             }
         }
@@ -183,103 +199,6 @@ async fn visit(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entry)
         })?;
     }
     Ok((visit, claim))
-}
-
-/// The offer on a product's own page; none where the shop says that it has no such product.
-async fn product_page(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Cart, Problem> {
-    let (mut cart, page) = match read(offers, visit, address).await? {
-        Some(read) => read,
-        None => return Ok(Cart::default()),
-    };
-    if cart.lines.is_empty() && !cart.empty {
-        return Err(unreadable("[shop.product] reads nothing on it", &page, &cart.findings));
-    }
-    if cart.lines.len() > 1 {
-        let detail = format!("[shop.product] reads {} offers on it; let `line` match one", cart.lines.len());
-        return Err(unreadable(&detail, &page, &[]));
-    }
-    cart.empty = false;
-    Ok(cart)
-}
-
-async fn search_page(offers: &Offers, visit: &mut Visit, searched: &str) -> Result<Cart, Problem> {
-    let (cart, page) = match read(offers, visit, &offers.at(searched)).await? {
-        Some(read) => read,
-        None => return Err(Problem::new(Kind::FunctionFailed, "the shop has no page at the address of [shop.search]")),
-    };
-    if cart.lines.is_empty() && !cart.empty {
-        let what = "[shop.search] reads no hit on it, and `empty` does not say that there is none";
-        return Err(unreadable(what, &page, &cart.findings));
-    }
-    Ok(cart)
-}
-
-/// The one hit that has that very number. That there is none is the shop's word only where every hit could be read and has
-/// a number: the one that is meant may be the one that could not.
-fn only(product: &str, mut hits: Cart) -> Result<Cart, Problem> {
-    let errors = hits.findings.iter().any(|finding| finding.severity == Severity::Error);
-    let doubtful = errors || hits.lines.iter().any(|line| line.sku.is_none());
-    hits.lines.retain(|line| line.sku.as_deref() == Some(product));
-    match hits.lines.len() {
-        0 if doubtful => {
-            let findings: Vec<_> = hits.findings.iter().map(ToString::to_string).collect();
-            let detail = format!(
-                "no hit is `{product}`, but not every hit could be read with its number ({})",
-                findings.join("; ")
-            );
-            Err(Problem::new(Kind::FunctionFailed, detail))
-        }
-        0 | 1 => {
-            // What is wrong with other hits is nothing to this one; what is wrong with the page is.
-            hits.findings.retain(|finding| finding.line.is_none());
-            Ok(hits)
-        }
-        several => {
-            let detail = format!("{several} hits of [shop.search] have the number `{product}`");
-            Err(Problem::new(Kind::FunctionFailed, detail))
-        }
-    }
-}
-
-/// Each hit as its own page has it. One after the other: a search costs the shop no more at a time than a person does.
-async fn detailed(offers: &Offers, visit: &mut Visit, hits: Cart) -> Result<Cart, Problem> {
-    let mut all = Cart { empty: hits.empty, ..Cart::default() };
-    for hit in hits.lines {
-        let Some(link) = &hit.link else {
-            all.lines.push(hit);
-            continue;
-        };
-        // A hit that is gone since is no hit.
-        let cart = product_page(offers, visit, link).await?;
-        all.lines.extend(cart.lines.into_iter().map(|line| Line { link: line.link.or(hit.link.clone()), ..line }));
-    }
-    Ok(all)
-}
-
-/// What a page offers, and what it was; nothing where the shop says that there is no such page.
-async fn read(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Option<(Cart, String)>, Problem> {
-    let is_json = offers.rules.endpoint().is_some();
-    let page = if is_json { visit.open_json(address).await? } else { visit.open(address).await? };
-    if matches!(page.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-        return Ok(None);
-    }
-    if !page.status.is_success() || page.leads_away.is_some() {
-        return Err(Problem::new(Kind::FunctionFailed, format!("instead of the page, {}", page.describe())));
-    }
-    let cart = if is_json {
-        let json = page.json();
-        let json =
-            json.ok_or_else(|| Problem::new(Kind::FunctionFailed, format!("instead of JSON, {}", page.describe())))?;
-        read_json::read(&offers.rules, &[json])
-    } else {
-        read_html::read(&offers.rules, [page.text.as_bytes()], encoding_rs::UTF_8)
-    };
-    Ok(Some((cart, page.describe())))
-}
-
-fn unreadable(what: &str, page: &str, findings: &[Finding]) -> Problem {
-    let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
-    Problem::new(Kind::FunctionFailed, format!("{page}: {what} ({})", findings.join("; ")))
 }
 
 /// The form for one product, as many as were asked for.
@@ -312,7 +231,14 @@ fn of_that_product(call: &Entry, form: &HandOver) -> Result<(), Problem> {
 }
 
 /// The form for all hits. One that cannot be sent as it is is left out, as is what no receiver would read.
-fn all(x: &Exchange, buyer: &Buyer, call: &Entry, blank: HandOver, mut offers: Cart) -> Result<HandOver, Problem> {
+fn all(
+    x: &Exchange,
+    buyer: &Buyer,
+    call: &Entry,
+    blank: HandOver,
+    mut offers: Cart,
+    cut: &mut Option<String>,
+) -> Result<HandOver, Problem> {
     let reference = x.reference();
     // What is wrong with the page as a whole (its numbers can be read in two ways, say) is wrong with every hit.
     if offers.findings.iter().any(|finding| finding.line.is_none() && finding.severity == Severity::Error) {
@@ -345,6 +271,9 @@ fn all(x: &Exchange, buyer: &Buyer, call: &Entry, blank: HandOver, mut offers: C
             });
         } else if findings.iter().all(|finding| finding.code == code::TOO_MANY_INPUTS) {
             offers.lines.pop();
+            cut.get_or_insert_with(|| {
+                "more hits than inputs that the buyer's system reads (`form.max_inputs`)".to_owned()
+            });
         } else {
             return Err(refused(&findings));
         }

@@ -113,7 +113,10 @@ impl ProductPages {
         let from = &self.plan.shop.cart_address;
         let address = match page {
             ProductPage::Link(link) => self.visit.address_of(from, link),
-            ProductPage::Sku(sku) => self.visit.address_of("/", &self.details.product.at(sku)),
+            ProductPage::Sku(sku) => {
+                let page = self.details.product.page(sku, 1).ok_or("no page can be asked for by its number")?;
+                self.visit.address_of("/", &page)
+            }
         };
         let address = address.ok_or("its address is not in the shop")?;
         let (path, query) = address.split_once('?').map_or((&*address, None), |(path, query)| (path, Some(query)));

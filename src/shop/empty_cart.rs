@@ -17,17 +17,15 @@
 //!
 //! Links and form stand on the cart page, or on another that `page` names.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, Method};
 use lol_html::Selector;
-use lol_html::html_content::Element;
 use regex::Regex;
 use serde::Deserialize;
 
 use super::form::{Form, FormChoice, Press};
-use super::page::{Page, walk};
+use super::page::Page;
 use super::step::check_address;
 use super::visit::Visit;
 use crate::problem::Problem;
@@ -149,7 +147,7 @@ impl Emptying {
         match &self.way {
             Way::Request(asked) => asked.send(visit, page).await?,
             Way::Links(selector, attribute) => {
-                for address in addresses(page, selector, attribute) {
+                for address in page.addresses(selector, attribute) {
                     visit.follow(page, &address).await?;
                 }
             }
@@ -268,24 +266,6 @@ fn request_of(text: &str, source: &EmptyingSource, errors: &mut Vec<String>) -> 
 
 fn css(key: &str, text: &str, errors: &mut Vec<String>) -> Option<Selector> {
     selector::compile(text).map_err(|bad| errors.push(format!("{key}: {bad}"))).ok()
-}
-
-/// The links' addresses in the order of the page, each once.
-fn addresses(page: &Page, selector: &Selector, attribute: &str) -> Vec<String> {
-    let found = RefCell::new(Vec::new());
-    let handler = |element: &mut Element<'_, '_>| {
-        if let Some(value) = element.get_attribute(attribute) {
-            let address = htmlize::unescape_attribute(value.trim()).into_owned();
-            let mut found = found.borrow_mut();
-            if !address.is_empty() && !address.starts_with('#') && !found.contains(&address) {
-                found.push(address);
-            }
-        }
-        Ok(())
-    };
-    // What was found before the page could not be parsed any further is a link all the same.
-    let _ = walk([page.text.as_str()], vec![(selector, Box::new(handler))]);
-    found.into_inner()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A page of the shop, as we hold it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use encoding_rs::Encoding;
@@ -55,6 +55,24 @@ impl Page {
         };
         let parsed = walk([self.text.as_str()], vec![(selector, Box::new(handler))]);
         parsed.is_ok() && found.get()
+    }
+
+    /// The addresses that its links have in `attribute`, in the order of the page, each once.
+    pub fn addresses(&self, links: &Selector, attribute: &str) -> Vec<String> {
+        let found = RefCell::new(Vec::new());
+        let handler = |element: &mut Element<'_, '_>| {
+            if let Some(value) = element.get_attribute(attribute) {
+                let address = htmlize::unescape_attribute(value.trim()).into_owned();
+                let mut found = found.borrow_mut();
+                if !address.is_empty() && !address.starts_with('#') && !found.contains(&address) {
+                    found.push(address);
+                }
+            }
+            Ok(())
+        };
+        // What was found before the page could not be parsed any further is a link all the same.
+        let _ = walk([self.text.as_str()], vec![(links, Box::new(handler))]);
+        found.into_inner()
     }
 
     /// What it says, where it is JSON; shops send that as `text/html` too.

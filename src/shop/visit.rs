@@ -127,6 +127,11 @@ impl Visit {
         self.names.push(host.to_ascii_lowercase());
     }
 
+    /// Whether more than half of its time is gone: no time to begin what can be left.
+    pub fn is_late(&self) -> bool {
+        self.deadline.saturating_duration_since(Instant::now()) < self.limits.deadline / 2
+    }
+
     /// The cookies so far.
     pub fn jar(&self) -> &Jar {
         &self.jar

@@ -33,6 +33,8 @@ pub(crate) struct Scripted {
     pub(crate) body: String,
     /// Its body is the cart as it is now, instead.
     pub(crate) cart: bool,
+    /// Its body is that of a folder in `fixtures/pages`, instead.
+    pub(crate) page: Option<String>,
 }
 
 impl Case {

@@ -274,7 +274,7 @@ pub fn map(mapping: &Mapping, cart: &Cart, surroundings: &Surroundings<'_>) -> M
 
 /// What is sent for a buyer that says nothing about fields.
 fn default_fields() -> BTreeMap<FieldName, Option<Source>> {
-    use super::source::LineValue::{Currency, Name, Quantity, Sku};
+    use super::source::LineValue::{Currency, Name, Product, Quantity, Sku};
     BTreeMap::from([
         (standard("DESCRIPTION"), Some(Source::Line(Name))),
         (standard("QUANTITY"), Some(Source::Line(Quantity))),
@@ -286,7 +286,7 @@ fn default_fields() -> BTreeMap<FieldName, Option<Source>> {
         // IFS sends it in the entry and wants it back on every line.
         (standard("VENDOR"), Some(Source::Parameter("NEW_ITEM-VENDOR".to_owned()))),
         (standard("VENDORMAT"), Some(Source::Line(Sku))),
-        (standard("EXT_PRODUCT_ID"), Some(Source::Line(Sku))),
+        (standard("EXT_PRODUCT_ID"), Some(Source::Line(Product))),
     ])
 }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::change::{Case, Change, ChangeSource};
 use super::parameters::Parameters;
-use crate::cart::Line;
 use crate::cart::class::Classes;
+use crate::cart::{Line, PRODUCT};
 use crate::finding::{Finding, Severity, code};
 
 /// A field's source as it is written in the configuration.
@@ -131,6 +131,8 @@ pub(crate) enum LineValue {
     Currency,
     Unit,
     Link,
+    /// What the shop finds the article by again.
+    Product,
     Number,
     Extra(String),
 }
@@ -274,6 +276,7 @@ impl LineValue {
             "currency" => LineValue::Currency,
             "unit" => LineValue::Unit,
             "link" => LineValue::Link,
+            PRODUCT => LineValue::Product,
             "line" => LineValue::Number,
             extra => LineValue::Extra(extra.to_owned()),
         }
@@ -289,6 +292,7 @@ impl LineValue {
             LineValue::Currency => "currency",
             LineValue::Unit => "unit",
             LineValue::Link => "link",
+            LineValue::Product => PRODUCT,
             LineValue::Number => "line",
             LineValue::Extra(name) => name,
         }
@@ -304,11 +308,12 @@ impl LineValue {
             LineValue::Currency => line.currency.clone(),
             LineValue::Unit => line.unit.clone().unwrap_or_default(),
             LineValue::Link => line.link.clone().unwrap_or_default(),
+            LineValue::Product => match line.extra(PRODUCT) {
+                Some(product) => product.to_owned(),
+                None => line.sku.clone().unwrap_or_default(),
+            },
             LineValue::Number => number.to_string(),
-            LineValue::Extra(name) => {
-                let found = line.extra.iter().find(|(known, _)| known == name);
-                found.map(|(_, value)| value.clone()).unwrap_or_default()
-            }
+            LineValue::Extra(name) => line.extra(name).unwrap_or_default().to_owned(),
         }
     }
 }

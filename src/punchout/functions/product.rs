@@ -1,0 +1,121 @@
+//! A product's own page: what it offers, or the shop's word that there is no such product.
+
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::cart::{Cart, Line, PRODUCT, read_html, read_json};
+use crate::config::file::VARIANTS;
+use crate::config::plan::{Offers, Shop};
+use crate::finding::Finding;
+use crate::location::Target;
+use crate::policy::Verdict;
+use crate::problem::{Kind, Problem};
+use crate::shop::{Page, Visit};
+
+/// The offer on the page of the product with that number; none where the shop says that it has no such product.
+pub(super) async fn by_number(shop: &Shop, offers: &Offers, visit: &mut Visit, number: &str) -> Result<Cart, Problem> {
+    let Some(address) = offers.page(number, 1) else {
+        let detail =
+            format!("`{number}` is none by which a page can be asked for: `number` of [shop.product] fits not");
+        return Err(Problem::new(Kind::FunctionFailed, detail));
+    };
+    if is_closed(shop, &address) {
+        return Err(Problem::new(
+            Kind::FunctionFailed,
+            format!("`{number}` leads to a page that is closed to sessions"),
+        ));
+    }
+    let Some((mut cart, page)) = offered(offers, visit, &address).await? else { return Ok(Cart::default()) };
+    // Carts may name an article by what its own page does not say: its address, say.
+    let named_elsewhere = shop.cart.reads_extra(PRODUCT) && !offers.rules.reads_extra(PRODUCT);
+    if let Some(line) = cart.lines.first_mut().filter(|_| named_elsewhere) {
+        if page.redirects > 0 {
+            let detail = format!("{}: the shop leads there from the address of `{number}`", page.describe());
+            return Err(Problem::new(Kind::FunctionFailed, detail));
+        }
+        line.extra.push((PRODUCT.to_owned(), number.to_owned()));
+    }
+    Ok(cart)
+}
+
+/// The offer on the page that a hit of a search links to, with what only the list says of it.
+pub(super) async fn of_hit(
+    shop: &Shop,
+    offers: &Offers,
+    visit: &mut Visit,
+    hit: &Line,
+    link: &str,
+) -> Result<Option<Line>, Problem> {
+    if is_closed(shop, link) {
+        return Err(Problem::new(Kind::FunctionFailed, "a hit leads to a page that is closed to sessions"));
+    }
+    let Some((cart, _)) = offered(offers, visit, link).await? else { return Ok(None) };
+    let line = cart.lines.into_iter().next();
+    Ok(line.map(|mut line| {
+        line.link = line.link.or_else(|| hit.link.clone());
+        line.sku = line.sku.or_else(|| hit.sku.clone());
+        let lacks: Vec<_> = hit.extra.iter().filter(|(name, _)| line.extra(name).is_none()).cloned().collect();
+        line.extra.extend(lacks);
+        line
+    }))
+}
+
+/// Whether an address of the shop, as its pages or the configuration write it, is denied to sessions. What is none at all the
+/// visit refuses.
+fn is_closed(shop: &Shop, address: &str) -> bool {
+    let written = Url::parse("http://shop.invalid/").and_then(|root| root.join(address));
+    written.is_ok_and(|url| {
+        matches!(shop.policy.judge(&Method::GET, &Target::new(url.path(), url.query())), Verdict::Deny(_))
+    })
+}
+
+async fn offered(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Option<(Cart, Page)>, Problem> {
+    let Some((mut cart, page)) = read(offers, visit, address).await? else { return Ok(None) };
+    if cart.empty {
+        return Ok(None);
+    }
+    if cart.lines.is_empty() {
+        return Err(unreadable("[shop.product] reads nothing on it", &page, &cart.findings));
+    }
+    if cart.lines.len() > 1 {
+        let detail = format!("[shop.product] reads {} offers on it; let `line` match one", cart.lines.len());
+        return Err(unreadable(&detail, &page, &[]));
+    }
+    if cart.lines[0].extra(VARIANTS).is_some() {
+        return Err(unreadable("the article comes in variants, and the page tells no price of each", &page, &[]));
+    }
+    cart.lines[0].extra.retain(|(name, _)| name != VARIANTS);
+    Ok(Some((cart, page)))
+}
+
+/// What a page offers, and the page; nothing where the shop says that there is no such page.
+pub(super) async fn read(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Option<(Cart, Page)>, Problem> {
+    let is_json = offers.rules.endpoint().is_some();
+    let page = if is_json { visit.open_json(address).await? } else { visit.open(address).await? };
+    take(offers, page)
+}
+
+/// The same, of a page that has been opened.
+pub(super) fn take(offers: &Offers, page: Page) -> Result<Option<(Cart, Page)>, Problem> {
+    if matches!(page.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        return Ok(None);
+    }
+    if !page.status.is_success() || page.leads_away.is_some() {
+        return Err(Problem::new(Kind::FunctionFailed, format!("instead of the page, {}", page.describe())));
+    }
+    let cart = if offers.rules.endpoint().is_some() {
+        let json = page.json();
+        let json =
+            json.ok_or_else(|| Problem::new(Kind::FunctionFailed, format!("instead of JSON, {}", page.describe())))?;
+        read_json::read(&offers.rules, &[json])
+    } else {
+        read_html::read(&offers.rules, [page.text.as_bytes()], encoding_rs::UTF_8)
+    };
+    Ok(Some((cart, page)))
+}
+
+/// A page that is not as configured.
+pub(super) fn unreadable(what: &str, page: &Page, findings: &[Finding]) -> Problem {
+    let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    Problem::new(Kind::FunctionFailed, format!("{}: {what} ({})", page.describe(), findings.join("; ")))
+}
