@@ -30,6 +30,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// A method or coding that we refuse on purpose (TRACE, unknown transfer codings).
     NotImplemented,
+    /// The request's path and query are over the configured limit.
+    UriTooLong,
     /// The request's body is over the configured limit.
     BodyTooLarge,
     /// The client did not send its request in time.
@@ -90,12 +92,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 31] = {
+    pub const ALL: [Kind; 32] = {
         use Kind::*;
         [
             BadRequest,
             MethodNotAllowed,
             NotImplemented,
+            UriTooLong,
             BodyTooLarge,
             RequestTimeout,
             EntryIncomplete,
@@ -133,6 +136,7 @@ impl Kind {
             Kind::BadRequest => ("PO-BAD-REQUEST", Client, StatusCode::BAD_REQUEST),
             Kind::MethodNotAllowed => ("PO-METHOD", Client, StatusCode::METHOD_NOT_ALLOWED),
             Kind::NotImplemented => ("PO-NOT-IMPLEMENTED", Client, StatusCode::NOT_IMPLEMENTED),
+            Kind::UriTooLong => ("PO-URI-TOO-LONG", Client, StatusCode::URI_TOO_LONG),
             Kind::BodyTooLarge => ("PO-BODY-TOO-LARGE", Client, StatusCode::PAYLOAD_TOO_LARGE),
             Kind::RequestTimeout => ("PO-REQUEST-TIMEOUT", Client, StatusCode::REQUEST_TIMEOUT),
             Kind::EntryIncomplete => ("PO-ENTRY-INCOMPLETE", Client, StatusCode::BAD_REQUEST),

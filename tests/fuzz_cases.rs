@@ -14,12 +14,13 @@ type Target = fn(&[u8]);
 #[test]
 fn what_once_broke_a_promise_does_so_no_more() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let targets: [(&str, Target, &[&str]); 9] = [
+    let targets: [(&str, Target, &[&str]); 10] = [
         ("entry", targets::entry, &["entries"]),
         ("hook", targets::hook, &[]),
         ("price", targets::price, &[]),
         ("cart", targets::cart, &["pages"]),
         ("page", targets::page, &["pages", "rewrite"]),
+        ("links", targets::links, &["own_name", "pages"]),
         ("cookies", targets::cookies, &[]),
         ("coding", targets::coding, &[]),
         ("policy", targets::policy, &[]),

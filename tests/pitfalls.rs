@@ -302,6 +302,7 @@ fn limits_are_ours_and_not_the_librarys() {
     });
     let proxy = Proxy::with(shop.address, |plan| {
         plan.limits.head_size = 8 * 1024;
+        plan.limits.uri_size = 100;
         plan.limits.body_size = 1000;
         plan.limits.body_idle = Duration::from_millis(200);
     });
@@ -309,6 +310,7 @@ fn limits_are_ours_and_not_the_librarys() {
     assert_eq!(proxy.connect().ask("GET", "/", &long).unwrap().head.status(), 431);
     let fields = (0..150).map(|n| format!("X-{n}: 1\r\n")).collect::<String>();
     assert_eq!(proxy.connect().ask("GET", "/", &fields).unwrap().head.status(), 431);
+    assert_eq!(proxy.connect().ask("GET", &format!("/?{}", "q".repeat(99)), "").unwrap().head.status(), 414);
     assert_eq!(status(&proxy, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n"), 413);
     assert_eq!(status(&proxy, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab"), 408);
     assert_eq!(bodies.load(Ordering::Acquire), 0);

@@ -14,9 +14,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http::header::{CONTENT_TYPE, COOKIE, LINK, LOCATION, REFRESH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 use http_body::{Body, Frame};
+use lol_html::Settings;
 use punchout_proxy::cart::price::{DecimalSign, Detected, NumberFormat, parse_amount};
 use punchout_proxy::cart::read_html::read;
 use punchout_proxy::cart::rules::Rules;
@@ -31,9 +32,12 @@ use punchout_proxy::rewrite::charset;
 use punchout_proxy::rewrite::coding::{self, Coding, Expansion};
 use punchout_proxy::rewrite::controls::{Controls, Leave, Seen, Way};
 use punchout_proxy::rewrite::csp::Opening;
+use punchout_proxy::rewrite::embed;
+use punchout_proxy::rewrite::own_name::{Name, OwnName};
 use punchout_proxy::rewrite::page::Page;
 use punchout_proxy::session::cookie;
 use punchout_proxy::session::id::SessionId;
+use punchout_proxy::session::seal::Seal;
 use punchout_proxy::shop::Jar;
 use rust_decimal::Decimal;
 use url::Url;
@@ -215,6 +219,73 @@ fn rewrite<'a>(
         .expect("these pieces never break off")
 }
 
+/// A page and fields of a shop that visitors know by another name: the same however the page is cut, its very bytes where
+/// the shop's name is not in it, and a field by field mapped head.
+pub fn links(data: &[u8]) {
+    static OWN: LazyLock<Arc<OwnName>> = LazyLock::new(|| {
+        let name = |text| Name::parse(text, true).expect(text);
+        let names = vec![name("https://shop.example"), name("www.shop.example"), name("shop.example:8080")];
+        Arc::new(OwnName::new(names, name("https://punchout.example")).expect("two names"))
+    });
+    // A page in UTF-16 cannot be rewritten and is told so at its end.
+    if !data.starts_with(b"\xFF\xFE") && !data.starts_with(b"\xFE\xFF") && !other_charset(data) {
+        let mapped = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+            let tail = OnFailure::PassThrough(Box::new(|_| String::new()));
+            let (pieces, settings) = (Pieces::of(pieces), OWN.in_page(Settings::new()));
+            let page = RewritingBody::new(pieces, settings, charset::declared(&HeaderMap::new()), DEFAULT_MEMORY, tail);
+            read_all(page).expect("these pieces never break off")
+        };
+        let whole = mapped(&mut [data].into_iter());
+        assert!(whole == mapped(&mut Cuts::of(data)), "{:?}", String::from_utf8_lossy(&whole));
+        // Spelled with references or percent signs it is the shop's name too.
+        let text = String::from_utf8_lossy(data).to_ascii_lowercase();
+        let names_nobody = !text.contains("example") && !text.contains(['&', '%']) && text.is_ascii();
+        assert!(whole == data || !names_nobody, "a page without the shop's name was changed");
+    }
+    let lines: Vec<HeaderValue> =
+        data.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok()).collect();
+    let mut headers = HeaderMap::new();
+    for (name, line) in
+        [SET_COOKIE, LOCATION, REFRESH, LINK].iter().flat_map(|name| lines.iter().map(move |line| (name, line)))
+    {
+        headers.append(name, line.clone());
+    }
+    OWN.answer(&mut headers);
+    for name in [SET_COOKIE, LOCATION, REFRESH, LINK] {
+        assert_eq!(headers.get_all(&name).iter().count(), lines.len(), "{name}");
+    }
+    for (line, kept) in lines.iter().zip(headers.get_all(SET_COOKIE)) {
+        assert_eq!(pair(line), pair(kept), "a cookie's name or value changed");
+    }
+}
+
+/// A cookie's name and value, as they stand in a Set-Cookie line.
+fn pair(line: &HeaderValue) -> &[u8] {
+    line.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default()
+}
+
+/// What edits a Set-Cookie line leaves the rest of it alone: sealed it opens again, in a frame it keeps its pair.
+fn edited(id: SessionId, line: &HeaderValue) {
+    assert_eq!(pair(&embed::in_frame(line)), pair(line));
+    let seal = Seal::of(id, &[]);
+    let closed = seal.close_line(line);
+    let rest = |line: &HeaderValue| line.as_bytes()[pair(line).len()..].to_vec();
+    assert_eq!(rest(&closed), rest(line), "attributes changed");
+    let is_marked = line.as_bytes().windows(4).any(|piece| piece == b"po1.");
+    if is_marked || !closed.as_bytes().windows(4).any(|piece| piece == b"po1.") {
+        return;
+    }
+    let sent = HeaderValue::from_bytes(pair(&closed)).expect("a part of a value");
+    let mut headers = HeaderMap::from_iter([(COOKIE, sent)]);
+    seal.open(&mut headers);
+    let trimmed = |line: &[u8]| {
+        let mut halves = line.splitn(2, |byte| *byte == b'=');
+        [halves.next().unwrap_or_default().trim_ascii(), halves.next().unwrap_or_default().trim_ascii()].join(&b'=')
+    };
+    let opened = headers.get(COOKIE).map(HeaderValue::as_bytes).unwrap_or_default();
+    assert_eq!(trimmed(opened), trimmed(pair(line)), "sealed, and another when opened");
+}
+
 /// A Cookie line, and the same bytes as Set-Cookie: ours goes, the others stay; what the shop sets is kept as written.
 pub fn cookies(data: &[u8]) {
     let lines: Vec<HeaderValue> =
@@ -236,6 +307,7 @@ pub fn cookies(data: &[u8]) {
         let _ = cookie::read(&headers, secure);
     }
     for line in &lines {
+        edited(id, line);
         for gone in cookie::expire_all(line) {
             assert!(!gone.as_bytes().contains(&b'\n') && !gone.as_bytes().contains(&b'\r'));
         }

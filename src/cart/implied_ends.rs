@@ -79,32 +79,39 @@ impl Tag {
 }
 
 /// The elements from which index on a start tag closes, given the open ones from the outermost in.
-pub(super) fn closed_by(start: Tag, open: &[Tag]) -> Option<usize> {
+pub(super) fn closed_by(
+    start: Tag,
+    open: impl DoubleEndedIterator<Item = Tag> + ExactSizeIterator + Clone,
+) -> Option<usize> {
     use Tag::*;
     let structure = match start {
-        Cell => outermost(open, &[Cell], |tag| matches!(tag, Table | Row)),
-        Row => outermost(open, &[Cell, Row], |tag| matches!(tag, Table)),
-        TablePart => outermost(open, &[Cell, Row, TablePart], |tag| matches!(tag, Table)),
-        ListItem => outermost(open, &[ListItem], |tag| hides_item(tag) || tag == Term),
-        Term => outermost(open, &[Term], |tag| hides_item(tag) || tag == ListItem),
-        Option => outermost(open, &[Option], |tag| tag == Select),
-        OptGroup => outermost(open, &[Option, OptGroup], |tag| tag == Select),
+        Cell => outermost(&open, &[Cell], |tag| matches!(tag, Table | Row)),
+        Row => outermost(&open, &[Cell, Row], |tag| matches!(tag, Table)),
+        TablePart => outermost(&open, &[Cell, Row, TablePart], |tag| matches!(tag, Table)),
+        ListItem => outermost(&open, &[ListItem], |tag| hides_item(tag) || tag == Term),
+        Term => outermost(&open, &[Term], |tag| hides_item(tag) || tag == ListItem),
+        Option => outermost(&open, &[Option], |tag| tag == Select),
+        OptGroup => outermost(&open, &[Option, OptGroup], |tag| tag == Select),
         _ => None,
     };
     let paragraph = start
         .ends_paragraph()
-        .then(|| outermost(open, &[Paragraph], |tag| matches!(tag, Button | Table | Cell | TablePart)))
+        .then(|| outermost(&open, &[Paragraph], |tag| matches!(tag, Button | Table | Cell | TablePart)))
         .flatten();
     [structure, paragraph].into_iter().flatten().min()
 }
 
 /// The outermost of `kinds` that is reached from the inside before `border`.
-fn outermost(open: &[Tag], kinds: &[Tag], border: impl Fn(Tag) -> bool) -> Option<usize> {
+fn outermost(
+    open: &(impl DoubleEndedIterator<Item = Tag> + ExactSizeIterator + Clone),
+    kinds: &[Tag],
+    border: impl Fn(Tag) -> bool,
+) -> Option<usize> {
     let mut found = None;
-    for (at, tag) in open.iter().enumerate().rev() {
-        if kinds.contains(tag) {
+    for (at, tag) in open.clone().enumerate().rev() {
+        if kinds.contains(&tag) {
             found = Some(at);
-        } else if border(*tag) {
+        } else if border(tag) {
             break;
         }
     }
@@ -155,7 +162,7 @@ mod tests {
             ("div", "div", "div"),
         ] {
             let tags: Vec<_> = open.split_whitespace().map(Tag::named).collect();
-            let kept = closed_by(Tag::named(start), &tags).unwrap_or(tags.len());
+            let kept = closed_by(Tag::named(start), tags.iter().copied()).unwrap_or(tags.len());
             let left_open: Vec<_> = open.split_whitespace().take(kept).collect();
             assert_eq!(left_open.join(" "), left, "<{start}> after {open}");
         }

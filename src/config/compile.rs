@@ -264,6 +264,10 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
     if head_size < 8 << 10 {
         notes.fault("limits.head", "is under 8KiB: real browsers send more than that");
     }
+    let uri_size = size(limits.uri, usual.uri_size);
+    if uri_size < 2 << 10 {
+        notes.fault("limits.uri", "is under 2KiB: a catalog call by GET may be longer");
+    }
     let connections = limits.connections.unwrap_or(usual.connections);
     if connections == 0 {
         notes.fault("limits.connections", "is 0: nobody could connect");
@@ -284,6 +288,7 @@ fn limits(file: &File, notes: &mut Notes<'_>) -> Limits {
         http2_cleartext: file.http2_cleartext.unwrap_or(usual.http2_cleartext),
         preserve_header_case: file.preserve_header_case.unwrap_or(usual.preserve_header_case),
         head_size,
+        uri_size,
         head_fields: limits.head_fields.unwrap_or(usual.head_fields),
         head_time: or(limits.head_time, usual.head_time),
         idle: or(limits.idle_time, usual.idle),

@@ -515,6 +515,8 @@ pub struct LimitsFile {
     pub http2_streams: Option<u32>,
     /// A request's head, in bytes.
     pub head: Option<Size>,
+    /// A request's path and query, in bytes.
+    pub uri: Option<Size>,
     /// For a client to send a request's head.
     pub head_time: Option<Time>,
     /// Fields in a request's head.

@@ -23,6 +23,8 @@ pub struct Limits {
     pub head_size: usize,
     /// Fields in a request head. 100 is hyper's own default and the fastest: up to it the parser needs no heap.
     pub head_fields: usize,
+    /// Bytes of a request's path and query.
+    pub uri_size: usize,
     /// From the first byte of a request head to its last.
     pub head_time: Duration,
     /// How long a connection may lie idle between requests.
@@ -61,6 +63,7 @@ impl Default for Limits {
             preserve_header_case: false,
             head_size: 64 * 1024,
             head_fields: 100,
+            uri_size: 32 * 1024,
             head_time: Duration::from_secs(20),
             idle: Duration::from_secs(75),
             buffers_idle: Duration::from_secs(5),

@@ -56,7 +56,7 @@ pub async fn handle(mut x: Exchange, mut request: Request<Incoming>) -> Response
 
 async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
     let (mut head, body) = request.into_parts();
-    validate::validate(&mut head)?;
+    validate::validate(&mut head, x.plan().limits.uri_size)?;
     let (claim, punchout) = claim(x, &head).await?;
     if let (Some(_), Some((session, _))) = (x.root(), &punchout)
         && address::is_stranger(session, &head.headers)

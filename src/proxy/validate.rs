@@ -11,13 +11,17 @@ use crate::problem::{Kind, Problem};
 ///
 /// # Errors
 /// [`Kind::MethodNotAllowed`] for CONNECT, [`Kind::NotImplemented`] for TRACE and unknown transfer codings,
-/// [`Kind::BadRequest`] for the rest.
-pub fn validate(parts: &mut Parts) -> Result<(), Problem> {
+/// [`Kind::UriTooLong`] for a path and query of more than `uri_size` bytes, [`Kind::BadRequest`] for the rest.
+pub fn validate(parts: &mut Parts, uri_size: usize) -> Result<(), Problem> {
     match parts.method {
         Method::CONNECT => return Err(Problem::new(Kind::MethodNotAllowed, "CONNECT to a reverse proxy")),
         // It would show a script cookies that it must not see, and our own fields.
         Method::TRACE => return Err(Problem::new(Kind::NotImplemented, "TRACE is not served")),
         _ => {}
+    }
+    let length = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if length > uri_size {
+        return Err(Problem::new(Kind::UriTooLong, format!("path and query of {length} bytes")));
     }
     if parts.version == Version::HTTP_2 {
         super::headers::join_cookies(&mut parts.headers);
@@ -162,7 +166,7 @@ mod tests {
     }
 
     fn kind(mut parts: Parts) -> Option<Kind> {
-        validate(&mut parts).err().map(|problem| problem.kind)
+        validate(&mut parts, usize::MAX).err().map(|problem| problem.kind)
     }
 
     #[test]
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn an_absolute_target_makes_the_host() {
         let mut request = parts("GET", "http://shop.example/a?b", &[("host", "evil.example")]);
-        validate(&mut request).unwrap();
+        validate(&mut request, usize::MAX).unwrap();
         assert_eq!(request.uri, "/a?b");
         assert_eq!(request.headers[HOST], "shop.example");
         for uri in ["http://u@shop.example/", "ftp://shop.example/", "shop.example:80"] {

@@ -46,12 +46,11 @@ impl Page {
         }
         let name = element.tag_name();
         let tag = Tag::named(&name);
-        if tag.matters() {
-            let tags: Vec<_> = self.open.iter().map(|open| open.tag).collect();
-            if let Some(index) = closed_by(tag, &tags) {
-                self.note_unclosed(tags[index], &name);
-                self.close_from(index);
-            }
+        if tag.matters()
+            && let Some(index) = closed_by(tag, self.open.iter().map(|open| open.tag))
+        {
+            self.note_unclosed(self.open[index].tag, &name);
+            self.close_from(index);
         }
         if tag.parts_text() {
             self.part_text();
@@ -184,7 +183,9 @@ impl Page {
         let rule = &self.rows.reads[read];
         let attributes: Vec<_> = rule.attributes.iter().map(|name| attribute(element, name)).collect();
         let (mut text, mut is_number) = (Text::default(), false);
-        if element.tag_name() == "input" {
+        let has_content = element.can_have_content();
+        // An input has no content.
+        if !has_content && element.tag_name() == "input" {
             let value = attribute(element, "value").unwrap_or_default();
             is_number = is_number_input(element) && is_machine_number(&value);
             if rule.text {
@@ -194,7 +195,7 @@ impl Page {
         }
         let number_attribute = rule.attributes.iter().position(|name| is_number && name == "value");
         self.bytes += text.len() + attributes.iter().flatten().map(String::len).sum::<usize>();
-        let open = rule.text && element.can_have_content();
+        let open = rule.text && has_content;
         line.captures.push(Capture { read, attributes, text, is_number, number_attribute, at, open });
     }
 

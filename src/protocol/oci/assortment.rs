@@ -2,11 +2,12 @@
 //!
 //! Public buyers are bound to what they called for tenders on: what else is in the shop may be seen, but not returned.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde::Deserialize;
 
 use super::fields::FieldName;
+use super::filled::Filled;
 use crate::finding::Severity;
 
 /// What becomes of a line outside the assortment.
@@ -44,8 +45,8 @@ impl Assortment {
     }
 
     /// Whether a line with that item number and those fields is in the assortment.
-    pub fn holds(&self, sku: Option<&str>, fields: &BTreeMap<FieldName, String>) -> bool {
-        let by_class = |(name, value): (&FieldName, &String)| {
+    pub(super) fn holds(&self, sku: Option<&str>, fields: &Filled) -> bool {
+        let by_class = |(name, value): (&FieldName, &str)| {
             CLASS_FIELDS.contains(&name.as_str()) && self.classes.iter().any(|class| matches(class, value))
         };
         sku.is_some_and(|sku| self.skus.contains(sku.trim())) || fields.iter().any(by_class)
@@ -75,7 +76,11 @@ mod tests {
             classes: vec!["3116*".into(), "44121600".into()],
             mode: Mode::Block,
         };
-        let fields = |name: &str, value: &str| BTreeMap::from([(FieldName::parse(name).unwrap(), value.to_owned())]);
+        let fields = |name: &str, value: &str| {
+            let mut filled = Filled::default();
+            filled.set(&FieldName::parse(name).unwrap(), value.to_owned());
+            filled
+        };
         for (sku, name, value, inside) in [
             (Some("A 1"), "UNIT", "PCE", true),
             (Some("a 1"), "UNIT", "PCE", false),

@@ -6,11 +6,11 @@
 //! | is a part, with parts of its own or without | `O` | number of the line it belongs to |
 //! | neither | empty | empty |
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::fields::FieldName;
+use super::filled::Filled;
 use super::filling::standard;
 use crate::cart::Line;
 use crate::finding::{Finding, Severity, code};
@@ -28,7 +28,7 @@ pub struct Bundles {
 impl Bundles {
     /// Adds both fields to the filled lines, where they are not filled already. A part whose parent cannot be told is an
     /// error: sent without one it would be ordered by itself.
-    pub(super) fn tell(&self, lines: &[Line], filled: &mut [BTreeMap<FieldName, String>], findings: &mut Vec<Finding>) {
+    pub(super) fn tell(&self, lines: &[Line], filled: &mut [Filled], findings: &mut Vec<Finding>) {
         let parents = self.parents(lines, findings);
         let is_parent = |at: usize| parents.contains(&Some(at));
         for (at, fields) in filled.iter_mut().enumerate() {
@@ -38,9 +38,9 @@ impl Bundles {
                 None => continue,
             };
             for (name, value) in [("ITEM_TYPE", kind), ("PARENT_ID", parent.as_str())] {
-                let field = fields.entry(standard(name)).or_default();
-                if field.is_empty() {
-                    *field = value.to_owned();
+                let name = standard(name);
+                if fields.get(&name).is_none_or(str::is_empty) {
+                    fields.set(&name, value.to_owned());
                 }
             }
         }
@@ -97,13 +97,12 @@ mod tests {
             Line { extra: extra.to_vec(), ..Line::default() }
         };
         let lines: Vec<Line> = lines.iter().map(of).collect();
-        let mut filled = vec![BTreeMap::new(); lines.len()];
+        let mut filled = vec![Filled::default(); lines.len()];
         let mut findings = Vec::new();
         let bundles = Bundles { line: "id".into(), parent: "of".into() };
         bundles.tell(&lines, &mut filled, &mut findings);
         assert!(findings.iter().all(|finding| finding.code == code::BUNDLE_BROKEN));
-        let said =
-            |fields: &BTreeMap<FieldName, String>, name| fields.get(&standard(name)).cloned().unwrap_or_default();
+        let said = |fields: &Filled, name| fields.get(&standard(name)).unwrap_or_default().to_owned();
         (filled.iter().map(|line| (said(line, "ITEM_TYPE"), said(line, "PARENT_ID"))).collect(), findings.len())
     }
 

@@ -1,7 +1,7 @@
 //! The NEW_ITEM fields of OCI 4.0 and 5.0, their lengths and formats, and the limits of one buyer.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -136,15 +136,21 @@ impl FieldName {
 
     /// The name of the input on line `index`, from 1; `None` where `style` leaves the field out.
     pub fn input(&self, index: usize, style: LongTextStyle) -> Option<String> {
-        if self.as_str() != "LONGTEXT" {
-            return Some(format!("NEW_ITEM-{self}[{index}]"));
-        }
-        match style {
-            LongTextStyle::Spec => Some(format!("NEW_ITEM-LONGTEXT_{index}:132[]")),
-            LongTextStyle::Indexed => Some(format!("NEW_ITEM-LONGTEXT[{index}]")),
-            LongTextStyle::Plain => Some(format!("NEW_ITEM-LONGTEXT_{index}")),
-            LongTextStyle::Omit => None,
-        }
+        let (before, after) = match (self.as_str(), style) {
+            ("LONGTEXT", LongTextStyle::Omit) => return None,
+            ("LONGTEXT", LongTextStyle::Spec) => ("_", ":132[]"),
+            ("LONGTEXT", LongTextStyle::Plain) => ("_", ""),
+            _ => ("[", "]"),
+        };
+        // A cart has hundreds: put together without growing.
+        let mut input = String::with_capacity(32 + self.as_str().len());
+        input.push_str("NEW_ITEM-");
+        input.push_str(self.as_str());
+        input.push_str(before);
+        // Writing to a String does not fail.
+        let _ = write!(input, "{index}");
+        input.push_str(after);
+        Some(input)
     }
 
     /// Whether `text` is one of its spellings, as [`FieldName::parse`] takes them.

@@ -1,10 +1,12 @@
 //! One line of a cart on its way into NEW_ITEM fields.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
 use super::fields::{FieldKind, FieldName, LongTextStyle};
+use super::filled::Filled;
 use super::mapping::{Mapping, Surroundings, UnitFound};
 use super::number::{NumberError, scaled_price, three_decimals};
 use super::source::{Reading, Source};
@@ -19,8 +21,8 @@ pub(super) fn fill(
     line: &Line,
     number: usize,
     findings: &mut Vec<Finding>,
-) -> BTreeMap<FieldName, String> {
-    let mut filling = Filling { mapping, surroundings, line, number, values: BTreeMap::new(), findings };
+) -> Filled {
+    let mut filling = Filling { mapping, surroundings, line, number, values: Filled::default(), findings };
     filling.fill();
     filling.values
 }
@@ -35,7 +37,7 @@ struct Filling<'a> {
     surroundings: &'a Surroundings<'a>,
     line: &'a Line,
     number: usize,
-    values: BTreeMap<FieldName, String>,
+    values: Filled,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -53,16 +55,16 @@ impl Filling<'_> {
                 ("PRICEUNIT", _) => {}
                 ("LONGTEXT", raw) => {
                     let text = raw.or_else(|| whole_description.take()).unwrap_or_default();
-                    self.set(name, &text);
+                    self.set(name, text);
                 }
                 ("DESCRIPTION", raw) => {
                     let raw = raw.unwrap_or_default();
-                    if self.set(name, &raw) {
+                    if self.set(name, raw.clone()) {
                         whole_description = Some(raw);
                     }
                 }
                 (_, raw) => {
-                    self.set(name, &raw.unwrap_or_default());
+                    self.set(name, raw.unwrap_or_default());
                 }
             }
         }
@@ -86,27 +88,27 @@ impl Filling<'_> {
     }
 
     /// Cleans, transliterates, checks and cuts one value. Whether it was cut.
-    fn set(&mut self, name: &FieldName, raw: &str) -> bool {
+    fn set(&mut self, name: &FieldName, raw: String) -> bool {
         let fit = self.mapping.limits.fit(name);
         if name.as_str() == "LONGTEXT" && self.mapping.longtext == LongTextStyle::Omit {
             return false;
         }
-        let value = self.transliterated(name, &text::clean(raw, fit.kind), fit.kind);
+        let value = self.transliterated(name, text::cleaned(raw, fit.kind), fit.kind);
         if fit.kind == FieldKind::Whole && !value.bytes().all(|byte| byte.is_ascii_digit()) {
             let detail = format!("{name}: {value:?} is not a whole number; not sent");
             self.found(code::FIELD_INVALID, Severity::Warning, detail);
-            self.values.insert(name.clone(), String::new());
+            self.values.set(name, String::new());
             return false;
         }
         let (length, limit) = (value.chars().count(), fit.length.unwrap_or(usize::MAX));
         if length <= limit {
-            self.values.insert(name.clone(), value);
+            self.values.set(name, value);
             return false;
         }
         if !fit.cut {
             let detail = format!("{name}: {value:?} has {length} characters, the buyer takes {limit}");
             self.found(code::FIELD_TOO_LONG, Severity::Error, detail);
-            self.values.insert(name.clone(), value);
+            self.values.set(name, value);
             return false;
         }
         let kept = text::cut(&value, limit).to_owned();
@@ -114,13 +116,13 @@ impl Filling<'_> {
         let severity = if whole_elsewhere { Severity::Info } else { Severity::Warning };
         let left = kept.chars().count();
         self.found(code::FIELD_CUT, severity, format!("{name}: cut from {length} to {left} characters, limit {limit}"));
-        self.values.insert(name.clone(), kept);
+        self.values.set(name, kept);
         true
     }
 
-    fn transliterated(&mut self, name: &FieldName, value: &str, kind: FieldKind) -> String {
+    fn transliterated(&mut self, name: &FieldName, value: String, kind: FieldKind) -> String {
         let charset = self.surroundings.charset;
-        let (fitted, replaced) = charset.fit(value);
+        let (fitted, replaced) = charset.fit(&value);
         if !replaced.is_empty() {
             // A letter changed in a code makes it another code.
             let for_people = matches!(kind, FieldKind::Text | FieldKind::LongText);
@@ -128,7 +130,10 @@ impl Filling<'_> {
             let letters: String = replaced.iter().take(20).collect();
             self.found(code::CHARSET_REPLACED, severity, format!("{name}: {} lacks {letters:?}", charset.label()));
         }
-        fitted.into_owned()
+        match fitted {
+            Cow::Owned(fitted) => fitted,
+            Cow::Borrowed(_) => value,
+        }
     }
 
     /// Whether a description that was cut goes out whole as the long text.
@@ -141,20 +146,20 @@ impl Filling<'_> {
         let shop = self.line.unit.as_deref().map(str::trim).filter(|unit| !unit.is_empty());
         match (self.surroundings.units)(shop) {
             UnitFound::Code(unit) => {
-                self.set(name, &unit);
+                self.set(name, unit);
             }
             UnitFound::Defaulted(unit) => {
                 // A shop that names no units has one for all: nothing was guessed.
                 let severity = if shop.is_some() { Severity::Warning } else { Severity::Info };
                 let word = shop.unwrap_or("nothing");
                 self.found(code::UNIT_DEFAULTED, severity, format!("the shop says {word:?}; {unit:?} is sent"));
-                self.set(name, &unit);
+                self.set(name, unit);
             }
             UnitFound::Unknown => {
                 let word = shop.unwrap_or("nothing");
                 let detail = format!("the shop says {word:?}, which the unit table lacks, and there is no default");
                 self.found(code::UNIT_UNKNOWN, Severity::Error, detail);
-                self.values.insert(name.clone(), String::new());
+                self.values.set(name, String::new());
             }
         }
     }
@@ -174,7 +179,7 @@ impl Filling<'_> {
             Ok(quantity) => self.number_error(name, quantity, NumberError::Negative),
             Err(_) => self.not_a_number(name, &raw),
         };
-        self.values.insert(name.clone(), value);
+        self.values.set(name, value);
     }
 
     /// PRICE and PRICEUNIT, which only mean something together.
@@ -182,14 +187,14 @@ impl Filling<'_> {
         let price = match raw {
             None => self.line.price,
             Some(raw) if raw.trim().is_empty() => {
-                self.values.insert(name.clone(), String::new());
+                self.values.set(name, String::new());
                 return;
             }
             Some(raw) => match raw.trim().parse() {
                 Ok(price) => price,
                 Err(_) => {
                     let value = self.not_a_number(name, &raw);
-                    self.values.insert(name.clone(), value);
+                    self.values.set(name, value);
                     return;
                 }
             },
@@ -207,12 +212,12 @@ impl Filling<'_> {
                     let detail = "the price is zero: free of charge, or without a price in the shop".to_owned();
                     self.found(code::PRICE_ZERO, Severity::Warning, detail);
                 }
-                self.values.insert(name.clone(), self.mapping.decimal.written(scaled.price));
-                self.values.insert(standard("PRICEUNIT"), scaled.price_unit.to_string());
+                self.values.set(name, self.mapping.decimal.written(scaled.price));
+                self.values.set(&standard("PRICEUNIT"), scaled.price_unit.to_string());
             }
             Err(error) => {
                 let value = self.number_error(name, price, error);
-                self.values.insert(name.clone(), value);
+                self.values.set(name, value);
             }
         }
     }
@@ -274,7 +279,9 @@ impl Filling<'_> {
         if !has("QUANTITY") {
             missing.insert("QUANTITY".to_owned());
         }
-        missing.extend(self.mapping.required.iter().filter(|name| !has(name.as_str())).map(FieldName::to_string));
+        let required = self.mapping.required.iter();
+        let is_empty = |name: &&FieldName| self.values.get(name).is_none_or(str::is_empty);
+        missing.extend(required.filter(is_empty).map(FieldName::to_string));
         for name in missing {
             self.found(code::FIELD_MISSING, Severity::Error, format!("{name} is empty"));
         }

@@ -11,6 +11,7 @@ use super::assortment::Assortment;
 use super::bundle::Bundles;
 use super::charset::Charset;
 use super::fields::{FieldKind, FieldName, Limits, LongTextStyle};
+use super::filled::Filled;
 use super::filling::{self, standard};
 use super::number::DecimalMark;
 use super::parameters::Parameters;
@@ -312,13 +313,14 @@ fn header_inputs(
 }
 
 /// The same fields on every line: those that any line has a value for.
-fn dense(lines: Vec<BTreeMap<FieldName, String>>) -> Vec<Vec<(FieldName, String)>> {
-    let used = lines.iter().flatten().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.clone());
-    let used: BTreeSet<FieldName> = used.collect();
-    let full = |mut line: BTreeMap<FieldName, String>| {
-        used.iter().map(|name| (name.clone(), line.remove(name).unwrap_or_default())).collect()
-    };
-    lines.into_iter().map(full).collect()
+fn dense(lines: Vec<Filled>) -> Vec<Vec<(FieldName, String)>> {
+    let mut used: Vec<FieldName> = Vec::new();
+    for (name, _) in lines.iter().flat_map(Filled::iter).filter(|(_, value)| !value.is_empty()) {
+        if let Err(at) = used.binary_search(name) {
+            used.insert(at, name.clone());
+        }
+    }
+    lines.into_iter().map(|line| line.into_all(&used)).collect()
 }
 
 fn within_inputs(mapping: &Mapping, surroundings: &Surroundings<'_>, mut mapped: Mapped) -> Mapped {

@@ -24,6 +24,7 @@ pub mod change;
 pub mod charset;
 pub mod entry;
 pub mod fields;
+mod filled;
 mod filling;
 pub mod form;
 pub mod hook;

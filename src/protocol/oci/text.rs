@@ -15,6 +15,22 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("a constant pattern, compiled in the tests below")
 });
 
+/// [`clean`], for a value that is at hand: most hold nothing that has to go, and are not copied.
+pub fn cleaned(value: String, kind: FieldKind) -> String {
+    if is_clean(&value, kind) { value } else { clean(&value, kind) }
+}
+
+/// Told without looking at letters: printable ASCII, no space at the ends and, where a person reads it, no tag and no two
+/// spaces.
+fn is_clean(value: &str, kind: FieldKind) -> bool {
+    let bytes = value.as_bytes();
+    let is_text = matches!(kind, FieldKind::Text | FieldKind::LongText);
+    let spaced = bytes.first() == Some(&b' ') || bytes.last() == Some(&b' ');
+    !spaced
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !(is_text && *byte == b'<'))
+        && !(is_text && bytes.windows(2).any(|two| two == b"  "))
+}
+
 /// `value` without what its field cannot hold: markup, control characters and, in one-line texts, line ends and runs of
 /// spaces. Codes keep their inner spaces: `031710    005  100` is a real item number.
 pub fn clean(value: &str, kind: FieldKind) -> String {
@@ -145,6 +161,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_taken_for_clean_is(text in "[ -~é\n]{0,12}") {
+            for kind in [FieldKind::Text, FieldKind::LongText, FieldKind::Code, FieldKind::Url] {
+                prop_assert_eq!(cleaned(text.clone(), kind), clean(&text, kind));
+            }
+        }
+
         #[test]
         fn a_cut_is_a_beginning_of_at_most_that_many_characters(text in any::<String>(), length in 0usize..50) {
             let kept = cut(&text, length);
