@@ -21,7 +21,7 @@ use punchout_proxy::config::plan::Shop;
 use punchout_proxy::rewrite::body::{DEFAULT_MEMORY, OnFailure, RewritingBody};
 use punchout_proxy::rewrite::charset::Declared;
 use punchout_proxy::rewrite::coding::{self, Coding};
-use punchout_proxy::rewrite::controls::{Leave, Seen, Way};
+use punchout_proxy::rewrite::controls::{Leave, RETURN_FORM, Seen, Way};
 use punchout_proxy::rewrite::csp::Opening;
 use punchout_proxy::rewrite::page::Page;
 
@@ -81,7 +81,13 @@ fn page(shop: &Shop, cart: bool) -> Page<'_> {
     }
     let way = if cart { Way::Submit } else { Way::Lead };
     let opening = Opening { form_action: vec!["https://srm.acme.example".to_owned()], ..Opening::default() };
-    let leave = Leave { way, url: "/_punchout/return".to_owned(), target: Some("_top".to_owned()), label: None };
+    let leave = Leave {
+        way,
+        url: "/_punchout/return".to_owned(),
+        form: RETURN_FORM.to_owned(),
+        target: Some("_top".to_owned()),
+        label: None,
+    };
     Page {
         controls: &shop.checkout,
         leave,

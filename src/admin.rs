@@ -7,8 +7,10 @@ mod allow;
 mod answer;
 mod checkup;
 mod console;
+mod guests;
 mod simulator;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,16 +27,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 
 use crate::config::Plans;
 use crate::config::plan::AdminAddress;
 use crate::observe::Watch;
 use crate::session::store::Store;
 use crate::upstream::Live;
+use guests::Guests;
 
-/// More than these are nobody's monitoring.
-const CONNECTIONS: usize = 64;
 /// For a request's head to come.
 const HEAD: Duration = Duration::from_secs(10);
 /// After a failure to accept.
@@ -114,12 +114,12 @@ impl Door {
 /// Serves whoever comes, for ever. Dropped, it takes a Unix socket's file away.
 pub async fn serve(door: Door, inside: Inside) {
     let inside = Rc::new(inside);
-    let open = Arc::new(Semaphore::new(CONNECTIONS));
+    let guests = Rc::new(Guests::default());
     let served = match door.0 {
-        Socket::Tcp(socket) => accept_tcp(socket, &inside, &open).await,
+        Socket::Tcp(socket) => accept_tcp(socket, &inside, &guests).await,
         Socket::Unix(socket, path) => {
             let _left = Left(path);
-            accept_unix(socket, &inside, &open).await
+            accept_unix(socket, &inside, &guests).await
         }
     };
     if let Err(error) = served {
@@ -137,42 +137,45 @@ impl Drop for Left {
     }
 }
 
-async fn accept_tcp(socket: TcpListener, inside: &Rc<Inside>, open: &Arc<Semaphore>) -> io::Result<()> {
+async fn accept_tcp(socket: TcpListener, inside: &Rc<Inside>, guests: &Rc<Guests>) -> io::Result<()> {
     let socket = tokio::net::TcpListener::from_std(socket)?;
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => converse(stream, inside, open, true),
+            Ok((stream, _)) => converse(stream, inside, guests, true),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-async fn accept_unix(socket: UnixListener, inside: &Rc<Inside>, open: &Arc<Semaphore>) -> io::Result<()> {
+async fn accept_unix(socket: UnixListener, inside: &Rc<Inside>, guests: &Rc<Guests>) -> io::Result<()> {
     let socket = tokio::net::UnixListener::from_std(socket)?;
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => converse(stream, inside, open, false),
+            Ok((stream, _)) => converse(stream, inside, guests, false),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
 /// One connection, in a task of its own.
-fn converse<T>(stream: T, inside: &Rc<Inside>, open: &Arc<Semaphore>, tcp: bool)
+fn converse<T>(stream: T, inside: &Rc<Inside>, guests: &Rc<Guests>, tcp: bool)
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let Ok(permit) = open.clone().try_acquire_owned() else { return };
-    let inside = inside.clone();
-    tokio::task::spawn_local(async move {
-        let _permit = permit;
+    if !guests.make_room() {
+        return;
+    }
+    let (inside, known) = (inside.clone(), Rc::new(Cell::new(false)));
+    let shown = known.clone();
+    let task = tokio::task::spawn_local(async move {
         let service = service_fn(move |request: Request<Incoming>| {
-            let inside = inside.clone();
-            async move { Ok::<_, Infallible>(answer::answer(&inside, tcp, request).await) }
+            let (inside, shown) = (inside.clone(), shown.clone());
+            async move { Ok::<_, Infallible>(answer::answer(&inside, tcp, &shown, request).await) }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD);
         // A client that breaks off is its own affair.
         let _ = http.serve_connection(TokioIo::new(stream), service).await;
     });
+    guests.come_in(task.abort_handle(), known);
 }

@@ -122,15 +122,27 @@ impl Client {
         let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
         let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         for hop in hops {
-            // What cannot be read was written by whom we do not trust, and so was all before it.
-            let address = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
-            let Some(address) = address.map(|address| address.to_canonical()) else { return peer };
+            let Some(address) = read_hop(hop) else {
+                // What cannot be read was written by whom we do not trust, and so was all before it.
+                let hop = String::from_utf8_lossy(hop).chars().take(64).collect::<String>().escape_debug().to_string();
+                tracing::warn!(%peer, hop, "X-Forwarded-For of a trusted proxy has no address there: the proxy's own is taken");
+                return peer;
+            };
             if !trusted_proxies.iter().any(|net| net.contains(&address)) {
                 return address;
             }
         }
         peer
     }
+}
+
+/// An address as X-Forwarded-For has it: some front proxies write its port too, some brackets or quotes around it.
+fn read_hop(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop);
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
 }
 
 impl Exchange {
@@ -269,5 +281,20 @@ mod tests {
         assert_eq!(asked_from(true, &["203.0.113.9, 192.0.2.1", "10.0.0.2"]), "192.0.2.1", "the first may be made up");
         assert_eq!(asked_from(true, &["192.0.2.1, unknown"]), "10.0.0.1");
         assert_eq!(asked_from(true, &[]), "10.0.0.1");
+        // As ARR, Azure's gateway and others write it.
+        for (written, address) in [
+            ("203.0.113.7:5123", "203.0.113.7"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:5123", "2001:db8::1"),
+            ("\"[2001:db8::1]:5123\"", "2001:db8::1"),
+            ("\"203.0.113.7\"", "203.0.113.7"),
+            ("[::ffff:203.0.113.7]:1", "203.0.113.7"),
+            ("192.0.2.1, 10.0.0.2:81", "192.0.2.1"),
+            ("[203.0.113.7", "10.0.0.1"),
+            ("203.0.113.7:99999", "10.0.0.1"),
+            ("_hidden", "10.0.0.1"),
+        ] {
+            assert_eq!(asked_from(true, &[written]), address, "{written}");
+        }
     }
 }

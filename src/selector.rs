@@ -38,6 +38,15 @@ pub fn compile_as(written: &str, full: &str) -> Result<Selector, BadSelector> {
     })
 }
 
+/// The elements of HTML, and of the drawings in it that a shop may hold a value in.
+const ELEMENTS: &str = " a abbr acronym address applet area article aside audio b base basefont bdi bdo big blockquote body br button \
+    canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset figcaption \
+    figure font footer form frame frameset g h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe image img input ins kbd label \
+    layer legend li link main map mark marquee math menu meta meter nav nobr noframes noscript object ol optgroup option output p \
+    param path picture plaintext pre progress q rp rt ruby s samp script search section select slot small source span strike \
+    strong style sub summary sup svg symbol table tbody td template text textarea tfoot th thead time title tr track tspan tt u ul \
+    use var video wbr xmp ";
+
 /// Why a selector that compiles may still match nothing, and what to do.
 pub fn doubt(written: &str) -> Option<&'static str> {
     let plain: String = outside_brackets(written).map(|(_, c)| c).collect();
@@ -53,6 +62,13 @@ pub fn doubt(written: &str) -> Option<&'static str> {
         "browsers add tbody to what they show; this matches only where the page's source has it (look there, or leave tbody \
          out)",
     )
+}
+
+/// Whether a selector is the name of an element, and HTML has none of that name.
+pub fn is_no_element(written: &str) -> bool {
+    // Elements that a shop has made up have a dash.
+    let is_word = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word && !ELEMENTS.contains(&format!(" {} ", written.to_ascii_lowercase()))
 }
 
 /// The parts of a comma list; commas in brackets, parentheses and quotes are no borders.
@@ -154,6 +170,12 @@ mod tests {
             assert_eq!(doubt(fine), None, "{fine}");
         }
         assert!(doubt("#cart > tbody > tr").unwrap().contains("the two >"));
+    }
+
+    #[test]
+    fn a_word_that_is_no_element_is_told_from_one() {
+        assert!(["kroner", "nok", "sku"].into_iter().all(is_no_element));
+        assert!(!["td", "H2", "shop-price", ".sku", "td.sku", "#sku", "*", ""].into_iter().any(is_no_element));
     }
 
     #[test]

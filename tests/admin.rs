@@ -74,6 +74,26 @@ fn a_punchout_is_counted_from_entry_to_return() {
     }
 }
 
+/// A neighbour without the token, who has all the time in the world.
+#[test]
+fn slow_connections_without_a_token_keep_nobody_out() {
+    let punchout = with_admin(Some("a-token-of-16-characters"));
+    let address = punchout.proxy.running.admin_address().unwrap();
+    let begun = |text: &str| {
+        let mut wire = Wire::connect(address);
+        // One that had to make room may find its own connection closed already.
+        let _ = wire.send(text);
+        wire
+    };
+    let head = "POST /hook/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
+    let bodies: Vec<Wire> = (0..64).map(|_| begun(head)).collect();
+    let heads: Vec<Wire> = (0..128).map(|_| begun("POST /hook/x HTTP/1.1\r\n")).collect();
+    assert_eq!(ask(&punchout, "GET", "/live", "Authorization: Bearer a-token-of-16-characters\r\n").0, 200);
+    let mut body = begun(head);
+    assert_eq!(body.answer("POST").unwrap().head.status(), 404, "nobody has that ticket: nothing is waited for");
+    drop((bodies, heads));
+}
+
 #[test]
 fn a_rule_that_finds_nothing_is_a_miss_and_its_finding_is_counted() {
     let punchout = with_admin(None);

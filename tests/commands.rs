@@ -1,9 +1,11 @@
-//! The commands that look at carts: `extract`, `lint`, `units`.
+//! The commands that look at carts: `extract`, `lint`, `units`; and what all commands do alike.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use punchout_proxy::demo::browser::Browser;
 use punchout_proxy::demo::shop::Customer;
@@ -191,4 +193,53 @@ fn the_units_of_a_buyer_are_shown_with_who_wins() {
     let (_, json, _) = run(&["units", "--buyer", "acme", "--json", "--config", config.path()]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["default"], &json["codes"]["BJ"][0]), (&"PCE".into(), &"spann".into()));
+}
+
+#[test]
+fn whoever_has_seen_enough_is_no_fault() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/good/least.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_punchout-proxy"));
+    let mut program = command
+        .args(["check", "--print", "--config"])
+        .arg(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(program.stdout.take());
+    let output = program.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!told.contains("panicked"), "{told}");
+    assert_eq!(output.status.code(), Some(141), "as a shell tells of it: {told}");
+}
+
+#[test]
+fn a_secret_that_everybody_may_read_is_warned_of() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("secrets-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let secret = folder.join("acme");
+    fs::write(&secret, "et langt passord").unwrap();
+    let file = folder.join("proxy.toml");
+    let text = "listen = \"127.0.0.1:0\"\n[shop]\norigin = \"http://127.0.0.1:1\"\npreset = \"django-oscar\"\n\
+                [shop.cart]\ncurrency = \"NOK\"\n[[buyer]]\nname = \"acme\"\npassword_file = \"acme\"\n\
+                hooks = [\"https://srm.acme.example\"]\naccounts = { strategy = \"guest\" }\n";
+    fs::write(&file, text).unwrap();
+    for (mode, warned) in [(0o644, true), (0o640, false), (0o600, false)] {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        let (status, out, told) = run(&["check", "--config", file.to_str().unwrap()]);
+        assert_eq!(status, 0, "{out}{told}");
+        assert_eq!(told.contains("buyer[0].password_file") && told.contains("chmod o-r"), warned, "{mode:o}: {told}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_is_not_there_is_named_as_it_was_given_and_a_folder_is_made() {
+    let (status, _, told) = run(&["replay", "records/nope"]);
+    assert_eq!((status, told.trim_end()), (2, "records/nope: there is no such record"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("man-{}", std::process::id()));
+    let (status, _, told) = run(&["man", folder.join("man1").to_str().unwrap()]);
+    assert_eq!(status, 0, "{told}");
+    assert!(folder.join("man1/punchout-proxy.1").is_file());
+    fs::remove_dir_all(&folder).unwrap();
 }

@@ -27,7 +27,9 @@ fn good_ones_have_no_fault() {
         assert!(outcome.plan.is_some(), "{}", file.display());
         let expected = file.with_extension("warnings");
         let Ok(mut expected_text) = fs::read_to_string(&expected) else { continue };
-        let told: String = outcome.warnings.iter().map(|warning| format!("{warning}\n")).collect();
+        // Who may read a checkout's files is not the same everywhere.
+        let told = outcome.warnings.iter().filter(|warning| !warning.message.contains("everybody on this machine"));
+        let told: String = told.map(|warning| format!("{warning}\n")).collect();
         if std::env::var_os("BLESS").is_some() {
             fs::write(&expected, &told).unwrap();
             expected_text.clone_from(&told);

@@ -103,6 +103,42 @@ fn a_ticket_is_good_once_and_opens_nothing_by_itself() {
     assert!(ends.iter().any(|line| line.ends_with(KEPT)) && ends.iter().any(|line| !line.ends_with(KEPT)), "{ends:?}");
 }
 
+/// Browsers would take all cookies of the registered domain away: those of the procurement system too, to which the buyer
+/// is just going back.
+#[test]
+fn a_procurement_system_beside_the_shop_keeps_its_cookies() {
+    for (called, beside) in [("shop.example", false), ("shop.acme.example", true), ("acme.example:8443", true)] {
+        let world = Punchout::configured(
+            |text| text,
+            |plan| plan.public = Some(Public { secure: true, authority: called.to_owned() }),
+        );
+        let cookies = cookie_field(&enter(&world));
+        let left = world.ask("POST", &own("cancel", &cookies), &format!("{cookies}Content-Length: 0\r\n"));
+        let over = world.ask("GET", "/cart", &cookies);
+        for answer in [left, over] {
+            assert_eq!(answer.head.all("clear-site-data").is_empty(), beside, "{called}");
+            let gone = answer.head.all("set-cookie").iter().any(|line| line.starts_with("sid=;"));
+            assert!(gone, "{called}: {:?}", answer.head);
+        }
+    }
+}
+
+/// Who makes up a cookie of a session that never was.
+#[test]
+fn many_cookies_are_not_answered_with_as_many_lines() {
+    for world in [framed(true), framed(false)] {
+        let ours = if world.proxy.plans.load().public.is_some() { "__Host-punchout" } else { "punchout" };
+        let ours = format!("Cookie: {ours}=AAAAAAAAAAAAAAAAAAAAAA");
+        let same = world.ask("GET", "/", &format!("{ours}{}\r\n", ";a".repeat(10_000)));
+        assert_eq!(same.head.status(), 410);
+        assert!(same.head.all("set-cookie").len() <= 4, "{}", same.head.all("set-cookie").len());
+        let others: String = (0..5_000).map(|number| format!(";a{number}")).collect();
+        let others = world.ask("GET", "/", &format!("{ours}{others}\r\n"));
+        assert_eq!(others.head.status(), 410);
+        assert!((100..400).contains(&others.head.all("set-cookie").len()), "{}", others.head.all("set-cookie").len());
+    }
+}
+
 #[test]
 fn a_visitor_and_plain_http_are_left_alone() {
     for (world, cookie) in [(framed(true), false), (framed(false), true)] {

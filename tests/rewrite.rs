@@ -24,7 +24,7 @@ use proptest::prelude::*;
 use punchout_proxy::rewrite::body::{DEFAULT_MEMORY, OnFailure, RewritingBody};
 use punchout_proxy::rewrite::charset::{self, Declared};
 use punchout_proxy::rewrite::coding::{self, Coding, Expansion};
-use punchout_proxy::rewrite::controls::{Controls, Leave, Seen, Way};
+use punchout_proxy::rewrite::controls::{Controls, Leave, RETURN_FORM, Seen, Way};
 use punchout_proxy::rewrite::csp::Opening;
 use punchout_proxy::rewrite::page::{EndOfBody, Page};
 use punchout_proxy::selector;
@@ -91,7 +91,7 @@ fn readers_see_a_control_as_the_shop_wrote_it_and_the_end_of_the_body_sees_what_
     });
     let page = Page {
         controls: &Controls::compile(&["a.checkout"]).unwrap(),
-        leave: Leave { way: Way::Submit, url: "/r".into(), target: None, label: None },
+        leave: Leave { way: Way::Submit, url: "/r".into(), form: RETURN_FORM.into(), target: None, label: None },
         hide: &[],
         opening: Opening::default(),
         readers: vec![(Cow::Owned("a.checkout".parse().unwrap()), reader)],
@@ -119,7 +119,7 @@ fn a_compressed_page_is_rewritten_and_compressed_again() {
         let shops = read_all(coding::encode(chunks(html.as_bytes(), 1000), from_shop));
         let page = Page {
             controls: &Controls::compile(&["a.checkout"]).unwrap(),
-            leave: Leave { way: Way::Lead, url: "/r".into(), target: None, label: None },
+            leave: Leave { way: Way::Lead, url: "/r".into(), form: RETURN_FORM.into(), target: None, label: None },
             hide: &[],
             opening: Opening::default(),
             readers: Vec::new(),
@@ -208,6 +208,7 @@ fn rewrite(input: &[u8], chunk_size: usize, rules: &Rules) -> (Vec<u8>, (usize, 
         leave: Leave {
             way: if rules.way == "submit" { Way::Submit } else { Way::Lead },
             url: "/punchout/return?a=1&b=2".into(),
+            form: RETURN_FORM.into(),
             target: rules.target.clone(),
             label: rules.label.clone(),
         },

@@ -209,6 +209,26 @@ fn the_shop_judges_what_is_passed_through() {
     });
 }
 
+/// Whoever knows a hook of the buyer's, and no password.
+#[test]
+fn wrong_passwords_that_the_shop_judges_take_no_turn_of_the_buyers() {
+    let world = World::with(r#"accounts = { strategy = "passthrough" }"#, |text| {
+        let kept = text.lines().filter(|line| !line.starts_with("username") && !line.starts_with("password_hash"));
+        kept.map(|line| format!("{line}\n")).collect::<String>().replace("[entry]\n", "[entry]\nbuyer_rate = 2\n")
+    });
+    browse(async {
+        for _ in 0..5 {
+            let wrong = [("USERNAME", "nobody"), ("PASSWORD", "nothing")];
+            assert_eq!(world.punch_out(&mut Browser::default(), &wrong).await.status, 403);
+        }
+        let right = [("USERNAME", "konto3@kunde.example"), ("PASSWORD", "passord-3")];
+        for status in [200, 200, 429] {
+            let page = world.punch_out(&mut Browser::default(), &right).await;
+            assert_eq!(page.status, status, "{page}");
+        }
+    });
+}
+
 #[test]
 fn a_guest_signs_in_nowhere() {
     let world = World::with(r#"accounts = { strategy = "guest" }"#, |text| text);
@@ -229,7 +249,11 @@ fn the_bar_is_on_every_page_and_leads_back_without_a_cart() {
         let page = world.punch_out(&mut browser, &[]).await;
         assert!(page.body.contains("Tilbake til fjordvik med handlekurven"), "{}", page.body);
         let cart = world.buy(&mut browser, catalogue::SCREW).await;
-        assert!(cart.body.contains("<button type=\"submit\" form=\"punchout-return\">Tilbake til"), "{}", cart.body);
+        let form = cart.forms().into_iter().find(|form| form.id.starts_with("punchout-return-")).unwrap().id;
+        let button = format!("<button type=\"submit\" form=\"{form}\">Tilbake til");
+        assert!(cart.body.contains(&button), "{}", cart.body);
+        let again = browser.get(world.at("/handlekurv")).await.unwrap();
+        assert!(!again.body.contains(&form), "no text of the shop's can name it: {}", again.body);
         assert!(cart.body.contains("src=\"/_punchout/script.js\""));
         let left = world.post(&mut browser, "/_punchout/cancel").await;
         assert_eq!(left.status, 200, "{left}");

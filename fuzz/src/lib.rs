@@ -204,7 +204,13 @@ fn rewrite<'a>(
 ) -> Vec<u8> {
     let page = Page {
         controls: &Controls::compile(controls).expect("selectors"),
-        leave: Leave { way: Way::Submit, url: "/_punchout/return".to_owned(), target: None, label: None },
+        leave: Leave {
+            way: Way::Submit,
+            url: "/_punchout/return".to_owned(),
+            form: "punchout-return".to_owned(),
+            target: None,
+            label: None,
+        },
         hide: &[],
         opening,
         readers: Vec::new(),

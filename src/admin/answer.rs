@@ -1,5 +1,8 @@
 //! What is answered.
 
+use std::cell::Cell;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -17,18 +20,24 @@ pub(super) type Answer = Response<Full<Bytes>>;
 
 /// A large cart; more than this nobody has to say.
 const BODY: usize = 4 << 20;
+/// For a body to come whole.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Answers one request.
-pub(super) async fn answer(inside: &Inside, tcp: bool, request: Request<Incoming>) -> Answer {
+/// Answers one request. `known`: whether its connection has been let in before.
+pub(super) async fn answer(inside: &Inside, tcp: bool, known: &Cell<bool>, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let plan = inside.plans.load_full();
     let token = plan.admin.as_ref().and_then(|admin| admin.token.as_ref());
     // A hook's ticket is all that a cart from the shop's pages can show.
     if let (&Method::POST, Some(ticket)) = (&head.method, head.uri.path().strip_prefix("/hook/")) {
-        return simulator::arrive(inside, ticket, read(body).await);
+        // Of others nothing is read.
+        return match inside.watch.simulations.is_there(ticket) {
+            true => simulator::arrive(inside, ticket, read(body).await),
+            false => simulator::unknown(),
+        };
     }
     match allow(&head.method, &head.headers, token, tcp) {
-        Ok(()) => {}
+        Ok(()) => known.set(true),
         Err(Refused::Token) => {
             let mut answer =
                 plain(StatusCode::UNAUTHORIZED, "the token of `admin_token_file` or `admin_token_env`, please");
@@ -100,9 +109,10 @@ async fn turn(inside: &Inside, body: Incoming) -> Answer {
     plain(StatusCode::BAD_REQUEST, format!("one of {}, please", LEVELS.join(", ")))
 }
 
-/// A body that is too long, or breaks off, is none.
+/// A body that is too long or too slow, or breaks off, is none.
 async fn read(body: Incoming) -> Bytes {
-    Limited::new(body, BODY).collect().await.map(|told| told.to_bytes()).unwrap_or_default()
+    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY).collect());
+    whole.await.ok().and_then(Result::ok).map(|told| told.to_bytes()).unwrap_or_default()
 }
 
 fn not_allowed(methods: &'static str) -> Answer {

@@ -98,10 +98,15 @@ pub(super) fn begin(inside: &Inside, host: &str, body: &[u8]) -> Answer {
     html("Buyer simulator", &main)
 }
 
+/// The answer to a ticket that nobody has.
+pub(super) fn unknown() -> Answer {
+    plain(StatusCode::NOT_FOUND, "no such simulation: it was never begun, or pushed out by later ones")
+}
+
 /// What came to a simulation's hook, and what the buyer's system would trip over in it.
 pub(super) fn arrive(inside: &Inside, ticket: &str, body: bytes::Bytes) -> Answer {
     let Some(simulation) = inside.watch.simulations.arrived(ticket, body.to_vec()) else {
-        return plain(StatusCode::NOT_FOUND, "no such simulation: it was never begun, or pushed out by later ones");
+        return unknown();
     };
     let plan = inside.plans.load_full();
     let Some(buyer) = plan.buyers.named(&simulation.buyer) else {

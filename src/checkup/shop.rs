@@ -78,8 +78,12 @@ async fn reach(shop: &Rc<Shop>, report: &mut Report) -> bool {
     if *plan.origin.trust() == Trust::DangerAnybody {
         let seen = "whoever answers is taken for the shop: its certificate is not looked at";
         report.push(Check::warning("shop-tls", seen, "`shop.ca_file` instead of `shop.danger_accept_any_certificate`"));
-    } else if let Some(check) =
-        certificate_of("shop-tls", &plan.origin, "renew it, or name its authority in `shop.ca_file`").await
+    } else if let Some(check) = certificate_of(
+        "shop-tls",
+        &plan.origin,
+        "renew it, or name its authority in `shop.ca_file`: for one that is signed with itself, that very certificate",
+    )
+    .await
     {
         let bad = check.verdict == super::Verdict::Fault;
         report.push(check);

@@ -124,6 +124,8 @@ pub(super) fn init(options: &Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let own_password = password_file(options);
+    let was_there = own_password.exists();
     let (setting, errand) = match prepared(options) {
         Ok(prepared) => prepared,
         Err(reason) => {
@@ -136,9 +138,18 @@ pub(super) fn init(options: &Options) -> ExitCode {
         Ok(proof) => report(options, &setting, &proof),
         Err(reason) => {
             eprintln!("init: {reason}");
+            if options.buyer_password_file.is_none() && !was_there {
+                // There is no file that names it.
+                let _ = fs::remove_file(&own_password);
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where a password for the buyer's system is kept that is made up here.
+fn password_file(options: &Options) -> PathBuf {
+    folder_of(&options.out).join(format!("{}.password", options.buyer))
 }
 
 /// All that is known before the shop is looked at; what is not, is asked for.
@@ -164,7 +175,7 @@ fn prepared(options: &Options) -> Result<(Setting, Errand), String> {
     }
     let password_place = match &options.buyer_password_file {
         Some(file) => SecretPlace::File(from_folder(file, &folder)),
-        None => ask::made_up(&folder.join(format!("{}.password", options.buyer)))?,
+        None => ask::made_up(&password_file(options))?,
     };
     let setting = Setting {
         schema: options.schema.clone().or_else(|| schema::installed().map(str::to_owned)),
@@ -284,7 +295,7 @@ async fn front(site: &Site, start: &str) -> Result<(Page, Vec<Platform>), String
 /// Writes the file and tells what was proven, what is in doubt, and what to do next.
 fn report(options: &Options, setting: &Setting, proof: &Proof) -> ExitCode {
     let out = options.out.display();
-    if let Err(error) = fs::write(&options.out, proxy_toml(&proof.draft, setting)) {
+    if let Err(error) = fs::write(&options.out, proxy_toml(&proof.draft, setting, proof.is_good())) {
         eprintln!("init: {out}: {error}");
         return ExitCode::FAILURE;
     }

@@ -11,7 +11,7 @@ use super::Command;
 /// What `man` may be told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// An existing folder, such as `/usr/local/share/man/man1`.
+    /// A folder, such as `/usr/local/share/man/man1`; made where there is none.
     folder: PathBuf,
 }
 
@@ -27,6 +27,7 @@ pub(super) fn man(options: &Options) -> ExitCode {
 }
 
 fn write(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
     // Each command has its page; `help` has none of its own to tell.
     clap_mangen::generate_to(Command::command().disable_help_subcommand(true), folder)
 }

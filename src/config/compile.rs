@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -375,6 +376,10 @@ fn secret(
         let path = notes.folder.join(path);
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()));
         let text = notes.take(&format!("{key}_file"), text)?;
+        if is_everybodys(&path) {
+            let advice = "may be read by everybody on this machine: take that away (chmod o-r)";
+            notes.warn(format!("{key}_file"), format!("{} {advice}", path.display()));
+        }
         return Some(text.trim_end_matches(['\r', '\n']).to_owned());
     }
     if let Some(name) = from_env {
@@ -384,6 +389,13 @@ fn secret(
     let plain = plain?;
     notes.warn(key, format!("stands in clear in this file: `{}_file` or `{}_env` keep it out", last(key), last(key)));
     Some(plain.clone())
+}
+
+/// Whether any account of the machine may read a file. Where credentials are handed out for one service alone, the folder
+/// keeps the others off.
+fn is_everybodys(path: &Path) -> bool {
+    let handed_out = ["/run/credentials", "/run/secrets"].iter().any(|folder| path.starts_with(folder));
+    !handed_out && std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }
 
 fn last(key: &str) -> &str {

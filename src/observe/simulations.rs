@@ -39,6 +39,11 @@ impl Simulations {
         self.lock().iter().any(|one| one.hook == hook && one.buyer == buyer)
     }
 
+    /// Whether there is one with that ticket.
+    pub fn is_there(&self, ticket: &str) -> bool {
+        self.lock().iter().any(|one| one.ticket == ticket)
+    }
+
     /// A cart came to the hook; the simulation, where there is one.
     pub fn arrived(&self, ticket: &str, body: Vec<u8>) -> Option<Simulation> {
         let mut all = self.lock();

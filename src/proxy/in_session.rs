@@ -39,7 +39,7 @@ use crate::punchout::{self, bar, hygiene};
 use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
 use crate::rewrite::coding::ASKED_OF_SHOP;
-use crate::rewrite::controls::{Leave, Seen, Way};
+use crate::rewrite::controls::{Leave, RETURN_FORM, Seen, Way};
 use crate::rewrite::csp::Opening;
 use crate::rewrite::page::{IsReady, Page};
 use crate::rewrite::response_headers;
@@ -374,21 +374,22 @@ fn changes<'p>(
     let shop = &plan.shop;
     let cart_page = asked.cart && !asked.piece;
     let submits = asked.submits(x);
-    let mut end = match (&opening.script_nonce, submits) {
-        (Some(nonce), true) => bar::script(x, session, nonce),
-        _ => String::new(),
-    };
-    if buyer.bar && !asked.piece {
-        end.push_str(&bar::bar(x, buyer, session, submits));
-    }
     let is_led_fresh = cart_page || shop.way == ReturnWay::Fresh;
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
         // Where the cart page carries the form, the way to checkout leads there first.
         url: if is_led_fresh { punchout::own_address(x, session, "return") } else { x.at(&shop.cart_address) },
+        form: return_form(),
         target: is_led_fresh.then(|| hand_over::target(buyer, session).to_string()),
         label: None,
     };
+    let mut end = match (&opening.script_nonce, submits) {
+        (Some(nonce), true) => bar::script(x, session, nonce, &leave.form),
+        _ => String::new(),
+    };
+    if buyer.bar && !asked.piece {
+        end.push_str(&bar::bar(x, buyer, session, submits.then_some(leave.form.as_str())));
+    }
     if let (Some(hydrated), Some(nonce), false) = (&shop.hydrated, &opening.script_nonce, asked.piece) {
         end.push_str(&hydrated.element(&plan.prefix, nonce, &leave));
     }
@@ -438,6 +439,11 @@ fn changes<'p>(
     let page =
         Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, is_ready, seen };
     (page, on_failure)
+}
+
+/// An id that nobody can know beforehand; without randomness one that is no secret.
+fn return_form() -> String {
+    Nonce::random().map_or(RETURN_FORM.to_owned(), |random| format!("{RETURN_FORM}-{}", random.as_str()))
 }
 
 /// Where a page's forms may lead: our own pages, and the hook.

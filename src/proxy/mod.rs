@@ -5,6 +5,7 @@ pub mod in_session;
 mod carried;
 mod form;
 mod own_pages;
+mod undo;
 pub mod forward;
 pub mod rewritten;
 mod report_only;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, DATE, HeaderName, HeaderValue, SET_COOKIE};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, DATE, HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, request};
 use http_body_util::{BodyExt, Limited};
@@ -31,7 +32,7 @@ use crate::observe;
 use crate::pages::{self, Language, Link, Nonce, Reader, wants_json};
 use crate::problem::{Kind, Problem};
 use crate::punchout::{arrive, bar, enter, frame, hand_over, leave};
-use crate::rewrite::{embed, hydrated};
+use crate::rewrite::hydrated;
 use crate::session::{Ended, Session, Stage, address, cookie};
 use route::{Claim, OwnPage, Route, route};
 
@@ -62,6 +63,8 @@ async fn serve(x: &Exchange, who: &Asker, request: Request<Incoming>) -> Result<
         && address::is_stranger(session, &head.headers)
     {
         x.course().set(Course { punchout: true, ..Course::default() });
+        let (reference, peer) = (x.reference(), x.peer());
+        tracing::info!(%reference, %peer, "a session's address was called from outside of its pages, or by another browser");
         return carried::as_visitor(&head);
     }
     let route = route(x.plan(), &head, claim);
@@ -132,7 +135,7 @@ async fn by_route(
                 OwnPage::Sent => Ok(own(leave::sent(x, &session, &buyer, headers).await)),
                 OwnPage::Cancel => {
                     let mut answer = leave::cancel(x, &session, &buyer, headers).await.map(own)?;
-                    undo_sign_in(x, who, answer.headers_mut());
+                    undo::sign_in(x, who, answer.headers_mut());
                     Ok(answer)
                 }
                 _ if session.handed.stage() > Stage::Shopping && !own_pages::is_again(&head) => {
@@ -214,6 +217,8 @@ struct Asker {
     language: Option<HeaderValue>,
     /// Only of requests that carry our cookie.
     cookies: Option<Vec<HeaderValue>>,
+    /// The same, by what name we were called.
+    host: Option<HeaderValue>,
 }
 
 impl Asker {
@@ -226,6 +231,7 @@ impl Asker {
             accept: headers.get(ACCEPT).cloned(),
             language: headers.get(ACCEPT_LANGUAGE).cloned(),
             cookies: ours.then(|| headers.get_all(COOKIE).iter().cloned().collect()),
+            host: ours.then(|| called(request)).flatten(),
         }
     }
 
@@ -234,6 +240,12 @@ impl Asker {
         let target = self.target.as_ref().filter(|target| self.method == Method::GET && target.query().is_none());
         target.map(PathAndQuery::as_str)
     }
+}
+
+/// By what name a request calls us, in whichever way its version says it.
+fn called<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let authority = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
+    request.headers().get(HOST).cloned().or_else(authority)
 }
 
 /// The answer to a request that cannot be served: what happened, what to do, the code and the reference to quote.
@@ -280,34 +292,8 @@ async fn over(x: &Exchange, who: &Asker, headers: &HeaderMap) -> Response<Body> 
     let ended = ended.unwrap_or(Ended::Expired);
     tracing::info!(reference = %x.reference(), code = Kind::SessionOver.code(), ?ended, "the session is over");
     let mut answer = told(x, who, |reader| pages::session_over(ended, reader, &[Link::Shop("/")]));
-    undo_sign_in(x, who, answer.headers_mut());
+    undo::sign_in(x, who, answer.headers_mut());
     answer
-}
-
-/// After a session the browser is still signed in to the shop, with the agreed account: as a visitor it could place an
-/// order there. So its cookies for this host are taken away, as far as a server can.
-fn undo_sign_in(x: &Exchange, who: &Asker, headers: &mut HeaderMap) {
-    if x.root().is_some() {
-        // It never had them, and those that it may have are a visitor's.
-        return;
-    }
-    headers.append(SET_COOKIE, cookie::end(x.secure()));
-    for line in who.cookies.iter().flatten() {
-        for line in cookie::expire_all(line) {
-            headers.append(SET_COOKIE, line);
-        }
-    }
-    if x.secure() && x.plan().buyers.any_framed() {
-        // What a frame has is kept apart from what a window has, and is taken away apart from it.
-        let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().map(embed::in_frame).collect();
-        for line in lines {
-            headers.append(SET_COOKIE, line);
-        }
-    }
-    if x.secure() {
-        // Reaches cookies of any path and domain; browsers heed it over https alone.
-        headers.insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cookies\""));
-    }
 }
 
 /// Dates an answer of our own. The server does not: a shop's answer passes with the date it has, or none.

@@ -7,7 +7,6 @@ use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::pages::texts::{self, fill};
 use crate::protocol::oci::form::escaped;
-use crate::rewrite::controls::RETURN_FORM;
 use crate::session::Session;
 
 use super::hand_over;
@@ -17,8 +16,8 @@ pub const STYLE: &str = include_str!("bar.css");
 /// What a cart page runs, to tell when its cart was sent.
 pub const SCRIPT: &str = include_str!("script.js");
 
-/// The bar. `submits`: the page carries the cart, and the bar's button sends it.
-pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> String {
+/// The bar. `form`: the page carries the cart in the form of that id, and the bar's button sends it.
+pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, form: Option<&str>) -> String {
     let prefix = &x.plan().prefix;
     let own = |page| super::own_address(x, session, page);
     let language = session.language();
@@ -26,8 +25,8 @@ pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> Str
     let target = escaped(hand_over::target(buyer, session).as_str());
     let back = escaped(&fill(&words.back, &[("buyer_system", &buyer.system)]));
     let leave = escaped(&words.leave);
-    let back = if submits {
-        format!("<button type=\"submit\" form=\"{RETURN_FORM}\">{back}</button>")
+    let back = if let Some(form) = form {
+        format!("<button type=\"submit\" form=\"{form}\">{back}</button>")
     } else {
         format!(
             "<form method=\"post\" action=\"{}\" target=\"{target}\"><button type=\"submit\">{back}</button></form>",
@@ -46,11 +45,11 @@ pub fn bar(x: &Exchange, buyer: &Buyer, session: &Session, submits: bool) -> Str
 }
 
 /// The script of a page that carries the cart.
-pub fn script(x: &Exchange, session: &Session, nonce: &str) -> String {
+pub fn script(x: &Exchange, session: &Session, nonce: &str, form: &str) -> String {
     let prefix = &x.plan().prefix;
     let sent = super::own_address(x, session, "sent");
     format!(
-        "<script id=\"punchout-script\" src=\"{prefix}script.js\" nonce=\"{nonce}\" data-form=\"{RETURN_FORM}\" \
+        "<script id=\"punchout-script\" src=\"{prefix}script.js\" nonce=\"{nonce}\" data-form=\"{form}\" \
          data-sent=\"{sent}\" defer=\"\"></script>\n"
     )
 }

@@ -63,8 +63,15 @@ async fn let_in(x: &Exchange, head: &request::Parts, body: &[u8], address: IpAdd
     functions::may_ask(x, &buyer, &call.function, address)?;
     let hook = admit(x, &buyer, &call)?;
     if call.function.is_servers() {
-        let _spent = spend_turn(x, &buyer)?;
-        return functions::answer(x, head, &buyer, hook, &call).await;
+        // Who it is only the shop can say where the call's own password is its account's.
+        if !buyer.passes_through() {
+            let _spent = spend_turn(x, &buyer)?;
+        }
+        let page = functions::answer(x, head, &buyer, hook, &call).await?;
+        if buyer.passes_through() {
+            let _spent = spend_turn(x, &buyer)?;
+        }
+        return Ok(page);
     }
     let caller = Caller { buyer, hook, call };
     match begin(x, head, caller).await? {
@@ -116,13 +123,22 @@ async fn begin(x: &Exchange, head: &request::Parts, caller: Caller) -> Result<Be
         tracing::info!(%reference, code, buyer = buyer.name, "all accounts are taken; somebody waits");
         return Ok(Begun::Busy(Arc::new(Waiting { buyer: buyer.name.clone(), hook, entry: call.without_secrets() })));
     };
-    let _spent = spend_turn(x, &buyer)?;
-    let (claim, jar) = sign_in_at_shop(x, head, &buyer, claim).await?;
+    let (claim, jar) = if buyer.passes_through() {
+        // Nobody has judged the password yet, and a wrong one takes no turn of the buyer's.
+        let leave = x.entrance().ask_shop(&buyer.name).await;
+        let _leave = leave.map_err(|wait| too_many(wait, "passwords to ask the shop about"))?;
+        let signed_in = sign_in_at_shop(x, head, &buyer, claim).await?;
+        let _spent = spend_turn(x, &buyer)?;
+        signed_in
+    } else {
+        let _spent = spend_turn(x, &buyer)?;
+        sign_in_at_shop(x, head, &buyer, claim).await?
+    };
     let session = open(x, head, &buyer, call, hook, claim, jar).await?;
     send_on(x, head, &session, &buyer).await.map(Begun::Session)
 }
 
-/// One of the buyer's turns. Never given back: what is limited is what the shop's sign-in has to bear.
+/// One of the buyer's turns. Never given back: what is limited is what the shop has to bear, sign-ins and sessions.
 fn spend_turn(x: &Exchange, buyer: &Buyer) -> Result<Turn, Problem> {
     (x.entrance().buyer(&buyer.name, x.plan().entry.buyer_rate))
         .map_err(|wait| too_many(wait, &format!("sessions of buyer `{}`", buyer.name)))

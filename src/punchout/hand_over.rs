@@ -188,7 +188,7 @@ pub fn at_end_of_page(
     match worked_out.leaving() {
         Leaving::Ready(hand_over, findings) => {
             log(&shop.watch, session, cart, &findings, "the cart page carries its hand-over form");
-            let form = form_html(&hand_over, RETURN_FORM);
+            let form = form_html(&hand_over, &leave.form);
             note(shop, session, cart, *hand_over, &findings);
             form
         }
@@ -245,7 +245,7 @@ pub fn count_rules(shop: &Rc<Shop>, cart: &Cart, controls: Option<usize>) {
 
 /// The form at the end of a cart page that could not be read to its end.
 pub fn closed(leave: &Leave) -> String {
-    leave.form(RETURN_FORM)
+    leave.closed_form()
 }
 
 /// Our return page: reads the cart with the buyer's cookies and hands it over, or says why not.

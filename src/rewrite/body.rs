@@ -68,7 +68,7 @@ pub enum OnFailure {
     PassThrough(Tail),
     /// Fail closed, for cart pages, where an untouched checkout control would place a real order: nothing more of the
     /// shop's page is sent, the document ends with the tail. Controls that left before are submit buttons of
-    /// [`RETURN_FORM`](super::controls::RETURN_FORM), so a form of that id in the tail says where they lead.
+    /// [`Leave::form`](super::controls::Leave::form), so a form of that id in the tail says where they lead.
     Close(Tail),
 }
 

@@ -26,7 +26,7 @@ use lol_html::{ElementContentHandlers, HandlerResult, Selector};
 
 use crate::selector::{self, BadSelector};
 
-/// The id of the form that carries the cart to the hook. The caller writes it at the end of the body.
+/// How the id of the form begins that carries the cart to the hook. The caller writes it at the end of the body.
 pub const RETURN_FORM: &str = "punchout-return";
 /// The id of the form that leads to our own return page. It is written here.
 pub const START_FORM: &str = "punchout-start";
@@ -38,6 +38,9 @@ pub struct Leave {
     pub way: Way,
     /// Our return page; see [the module's word on URLs](self).
     pub url: String,
+    /// The id of the form that carries the cart: another one on every page, so that nothing that an author has put into the
+    /// shop's texts (`<input form="...">`) can belong to it.
+    pub form: String,
     /// The browsing context that the buyer asked for (`~TARGET`), if any.
     pub target: Option<String>,
     /// What is to stand on every control instead of the shop's words. A link that is never closed loses with them
@@ -48,7 +51,7 @@ pub struct Leave {
 /// How the cart leaves from a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The page carries the cart in the form [`RETURN_FORM`]: one click hands it over.
+    /// The page carries the cart in the form [`Leave::form`]: one click hands it over.
     Submit,
     /// The control leads to our return page, which reads the cart itself.
     Lead,
@@ -57,11 +60,15 @@ pub enum Way {
 impl Leave {
     /// The form [`START_FORM`], for a page that ends without having been rewritten to its end.
     pub fn start_form(&self) -> String {
-        self.form(START_FORM)
+        self.leading(START_FORM)
     }
 
-    /// A form that holds nothing and leads to our URL; as [`RETURN_FORM`] for a cart that must not leave as it is.
-    pub fn form(&self, id: &str) -> String {
+    /// The form [`Leave::form`] for a cart that must not leave as it is: it holds nothing and leads to our URL.
+    pub fn closed_form(&self) -> String {
+        self.leading(&self.form)
+    }
+
+    fn leading(&self, id: &str) -> String {
         let target = self.target.as_deref().map(|target| format!(" target=\"{}\"", attribute(target)));
         let (url, target) = (attribute(&self.url), target.unwrap_or_default());
         format!("<form id=\"{id}\" method=\"post\" action=\"{url}\"{target}></form>")
@@ -220,7 +227,7 @@ impl Work {
 
     fn link_to_button(&self, element: &mut Element) -> HandlerResult {
         disarm(element);
-        self.submit(element, RETURN_FORM)?;
+        self.submit(element, &self.leave.form)?;
         self.relabel(element);
         // not `set_tag_name`: where the link is never closed, that renames the end tag of what it stands in
         element.start_tag().set_name("button");
@@ -249,7 +256,7 @@ impl Work {
     fn own_button(&self, element: &mut Element, kind: Kind) -> HandlerResult {
         disarm(element);
         match self.leave.way {
-            Way::Submit => self.submit(element, RETURN_FORM)?,
+            Way::Submit => self.submit(element, &self.leave.form)?,
             Way::Lead => {
                 self.start_form_due.set(true);
                 self.submit(element, START_FORM)?;

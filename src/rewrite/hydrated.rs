@@ -49,7 +49,13 @@ mod tests {
     fn a_selector_stays_what_it_is_in_an_attribute() {
         let selectors = ["a[href=\"/checkout\"] > b", "x[y='&lt;\\\\']"];
         let hydrated = Hydrated::new(&selectors, &[""; 0]);
-        let leave = Leave { way: Way::Lead, url: "/_p/return".into(), target: Some("_top".into()), label: None };
+        let leave = Leave {
+            way: Way::Lead,
+            url: "/_p/return".into(),
+            form: String::new(),
+            target: Some("_top".into()),
+            label: None,
+        };
         let element = hydrated.element("/_p/", "abc", &leave);
         let value = |name: &str| {
             let value = element.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap();

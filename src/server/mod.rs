@@ -71,11 +71,13 @@ pub fn run_with(plans: &Plans, inherited: Vec<TcpListener>, watch: Watch) -> io:
     let drain = Arc::new(Drain::new());
     let live = Live::new(plan.pool.max_live);
     if let Some(audit) = &plan.audit {
-        let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", audit.file.display()));
+        let told =
+            |error: io::Error| io::Error::new(error.kind(), format!("audit.file {}: {error}", audit.file.display()));
         observe::returns::open(&audit.file).map_err(told)?;
     }
     if let Some(recording) = &plan.record {
-        let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", recording.folder.display()));
+        let folder = recording.folder.display();
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("record.folder {folder}: {error}"));
         watch.records.begin(recording, &watch.metrics).map_err(told)?;
     }
     let room = Arc::new(Room::new(plan.limits.connections));

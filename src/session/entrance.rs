@@ -1,11 +1,13 @@
 //! How often somebody may try to begin a session, and how many passwords are looked at at once.
 //!
-//! Three floods are met here. Guessing passwords from one address: a call that fails by its caller's fault costs a
+//! Four floods are met here. Guessing passwords from one address: a call that fails by its caller's fault costs a
 //! turn, and turns come back at a steady rate. A robot that has the right password and opens session after session, each
 //! a sign-in at the shop: a buyer's turns. And wrong passwords from many addresses: each costs argon2's tens of
-//! milliseconds of a core, so only some are looked at at a time, and visitors keep the other cores.
+//! milliseconds of a core, so only some are looked at at a time, and visitors keep the other cores. And wrong passwords that
+//! the shop has to judge (`strategy = "passthrough"`): only some of a buyer's are with the shop at a time.
 //!
-//! A wrong password never takes the buyer's turns: whoever knows a USERNAME could shut the buyer out with it.
+//! A wrong password never takes the buyer's turns: whoever knows a USERNAME, or a HOOK_URL where that says who it is, could
+//! shut the buyer out with it.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +28,9 @@ const FUNCTIONS: usize = 8;
 /// And of one buyer, so that its nightly run through a catalogue leaves room for the others.
 const FUNCTIONS_OF_BUYER: usize = 4;
 
+/// Passwords of one buyer that the shop is asked about at a time.
+const JUDGED_BY_SHOP: usize = 8;
+
 /// A caller whose password has not been looked at by then is sent away.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -44,6 +49,7 @@ pub struct Entrance {
     looking: Arc<Semaphore>,
     functions: Semaphore,
     functions_of_buyer: Cache<String, Arc<Semaphore>>,
+    judged_by_shop: Cache<String, Arc<Semaphore>>,
 }
 
 /// Leave to answer a function, among all and among those of its buyer.
@@ -76,6 +82,7 @@ impl Entrance {
             functions: Semaphore::new(FUNCTIONS),
             // Forgotten long after the longest answer has ended.
             functions_of_buyer: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 60).build(),
+            judged_by_shop: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 60).build(),
         }
     }
 
@@ -108,6 +115,20 @@ impl Entrance {
         match tokio::time::timeout(LONGEST_WAIT, self.looking.clone().acquire_owned()).await {
             Ok(Ok(leave)) => Ok(leave),
             // It is never closed, so the other case is the time that ran out.
+            Ok(Err(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
+        }
+    }
+
+    /// Leave to ask the shop about one password of a buyer. Keep it until the shop has answered.
+    ///
+    /// # Errors
+    /// When so many wait that its turn did not come in time.
+    pub async fn ask_shop(&self, buyer: &str) -> Result<OwnedSemaphorePermit, TooMany> {
+        let made = || Arc::new(Semaphore::new(JUDGED_BY_SHOP));
+        let of_buyer = self.judged_by_shop.get_with(buyer.to_owned(), made);
+        match tokio::time::timeout(LONGEST_WAIT, of_buyer.acquire_owned()).await {
+            Ok(Ok(leave)) => Ok(leave),
+            // As above.
             Ok(Err(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
         }
     }

@@ -53,24 +53,31 @@ impl SecretPlace {
     }
 }
 
-/// The whole file.
-pub fn proxy_toml(draft: &Draft, setting: &Setting) -> String {
+/// The whole file. Whether it is `proven` it says itself.
+pub fn proxy_toml(draft: &Draft, setting: &Setting, proven: bool) -> String {
     let mut text = String::new();
-    head(&mut text, setting);
+    head(&mut text, setting, proven);
     shop(&mut text, draft, setting);
     buyer(&mut text, draft, setting);
     text
 }
 
-fn head(text: &mut String, setting: &Setting) {
+fn head(text: &mut String, setting: &Setting, proven: bool) {
     if let Some(schema) = &setting.schema {
         let _ = writeln!(text, "#:schema {schema}\n");
     }
+    text.push_str(if proven {
+        "# Made by `punchout-proxy init`, and proven by it: signed in, an article into the cart, the cart read by these rules.\n"
+    } else {
+        "# Made by `punchout-proxy init`, which could not prove it: no cart was read by these rules yet.\n"
+    });
     text.push_str(
-        "# Made by `punchout-proxy init`, and proven by it: signed in, an article into the cart, the cart read by these rules.\n\
-         # Every key there is stands in the shipped proxy.toml. `punchout-proxy check` after each change.\n\n",
+        "# Every key there is stands in the shipped proxy.toml. `punchout-proxy check` after each change.\n\n",
     );
     let _ = writeln!(text, "listen = {}", quoted(&setting.listen));
+    if setting.hooks.is_empty() {
+        text.push_str("admin = \"127.0.0.1:9090\"                # the console, where unknown hooks are shown\n");
+    }
     if let Some((public, _)) = &setting.beside {
         text.push_str(
             "# The proxy stands beside the shop, under this name. To put it in front of the shop, under the shop's own name:\n\

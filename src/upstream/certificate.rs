@@ -4,15 +4,14 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
 use super::Origin;
-use super::connect::{Connector, builder, connect, roots};
+use super::connect::{Connector, builder, connect};
+use super::judge::{Judge, in_words, time};
 
 /// The last second of the year 9999: by then every certificate has ended, and the verifier says when.
 const FAR: Duration = Duration::from_secs(253_402_300_799);
@@ -37,9 +36,8 @@ pub async fn certificate(origin: &Origin) -> io::Result<Certificate> {
     let Connector::Tls { name, .. } = &origin.connector else {
         return Err(io::Error::other("plain http shows no certificate"));
     };
-    let roots = Arc::new(roots(&origin.trust).map_err(io::Error::other)?);
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::new(ring::default_provider())).build();
-    let witness = Arc::new(Witness { judge: verifier.map_err(io::Error::other)?, seen: Mutex::default() });
+    let judge = Judge::of(&origin.trust).map_err(io::Error::other)?;
+    let witness = Arc::new(Witness { judge, seen: Mutex::default() });
     let mut config = builder()
         .map_err(io::Error::other)?
         .dangerous()
@@ -56,7 +54,7 @@ pub async fn certificate(origin: &Origin) -> io::Result<Certificate> {
 /// Lets every certificate pass and remembers what it was worth: nothing is said on the connection but the handshake.
 #[derive(Debug)]
 struct Witness {
-    judge: Arc<WebPkiServerVerifier>,
+    judge: Judge,
     seen: Mutex<Option<Certificate>>,
 }
 
@@ -107,29 +105,5 @@ fn end_of(error: &Error) -> Option<SystemTime> {
     match error {
         Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => Some(time(*not_after)),
         _ => None,
-    }
-}
-
-fn time(at: UnixTime) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_secs())
-}
-
-fn in_words(error: &Error) -> String {
-    let day = |at: &UnixTime| humantime::format_rfc3339_seconds(time(*at)).to_string();
-    match error {
-        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            format!("expired at {}", day(not_after))
-        }
-        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
-            format!("is not valid before {}", day(not_before))
-        }
-        Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
-            format!("is for {}, not for {}", presented.join(", "), expected.to_str())
-        }
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "is signed by nobody that is trusted here, or a certificate between it and the authority is missing"
-                .to_owned()
-        }
-        other => format!("is refused: {other}"),
     }
 }

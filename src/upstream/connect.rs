@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
+use super::judge::{Judge, in_words};
 use super::{Origin, Trust};
 
 /// What is done to a TCP connection before HTTP is spoken on it.
@@ -30,8 +31,8 @@ impl Connector {
         if *trust == Trust::DangerAnybody {
             return Connector::tls_to(host, unchecked()?);
         }
-        let roots = roots(trust)?;
-        Connector::tls_to(host, builder()?.with_root_certificates(roots).with_no_client_auth())
+        let judge = Arc::new(Judge::of(trust)?);
+        Connector::tls_to(host, builder()?.dangerous().with_custom_certificate_verifier(judge).with_no_client_auth())
     }
 
     fn tls_to(host: &Host<&str>, mut config: ClientConfig) -> Result<Self, String> {
@@ -150,11 +151,22 @@ pub(super) async fn connect(origin: &Origin) -> io::Result<Stream> {
         return match &origin.connector {
             Connector::Plain => Ok(Stream::Tcp(tcp)),
             Connector::Tls { connector, name } => {
-                connector.connect(name.clone(), tcp).await.map(|tls| Stream::Tls(Box::new(tls)))
+                let tls = connector.connect(name.clone(), tcp).await.map_err(told);
+                tls.map(|tls| Stream::Tls(Box::new(tls)))
             }
         };
     }
     Err(last)
+}
+
+/// A certificate that is refused, in words that help.
+fn told(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(refused @ rustls::Error::InvalidCertificate(_)) => {
+            io::Error::new(error.kind(), format!("the server's certificate {}", in_words(refused)))
+        }
+        _ => error,
+    }
 }
 
 macro_rules! each {

@@ -7,6 +7,7 @@
 mod body;
 mod certificate;
 mod connect;
+mod judge;
 mod link;
 mod live;
 mod origin;

@@ -34,7 +34,7 @@ pub(super) async fn prove(
     errand: &Errand,
     folder: &Path,
 ) -> Result<Proof, String> {
-    let outcome = config::read(&proxy_toml(&draft, setting), folder);
+    let outcome = config::read(&proxy_toml(&draft, setting, true), folder);
     let Some(plan) = outcome.plan else {
         let faults = outcome.faults.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
         return Ok(Proof::faulty(draft, faults));

@@ -35,6 +35,9 @@ pub struct Kept {
 /// # Errors
 /// What is missing or cannot be understood, in words for a person.
 pub fn read(path: &Path) -> Result<Kept, String> {
+    if !path.exists() {
+        return Err(format!("{}: there is no such record", path.display()));
+    }
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
     let told = |file: &str, error: &dyn std::fmt::Display| format!("{}: {error}", folder.join(file).display());
     let head = fs::read_to_string(folder.join(HEAD)).map_err(|error| told(HEAD, &error))?;

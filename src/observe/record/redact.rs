@@ -1,7 +1,8 @@
 //! What is masked in a record, and what is not.
 //!
 //! Masked are: passwords, tokens, CSRF values, nonces and session identifiers by the names under which they stand (in
-//! inputs, `<meta>`, addresses, scripts, JSON and the catalog call), the values of HOOK_URL's query, the session's own
+//! fields, `<meta>`, addresses and their paths, scripts, JSON, JSON within those, and the catalog call), and the longer of
+//! them wherever else on the page they are; the values of HOOK_URL's query, the session's own
 //! cookies and account wherever they are repeated, e-mail addresses, parameters of the call that name a person, and what
 //! the configuration adds. The same text is masked everywhere alike, so that the page still reads as it did.
 //!
@@ -15,7 +16,7 @@ use std::cell::RefCell;
 use encoding_rs::{Encoding, UTF_8};
 use lol_html::html_content::{ContentType, Element, TextChunk};
 use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 use super::{Entry, Record};
 
@@ -34,6 +35,15 @@ const PEOPLE_NAMES: &str = "mail|phone|mobile|first_?name|last_?name|full_?name|
 
 /// Shorter texts of a session are not looked for: they would be found everywhere.
 const SHORTEST: usize = 4;
+
+/// Of what stands under a secret name, shorter texts are not looked for elsewhere: `true`, `Bearer`.
+const SHORTEST_NAMED: usize = 12;
+
+/// A quotation mark of a script, of HTML, of JSON within a script's text, or of an address.
+const QUOTE: &str = r#"(?:\\*["']|&quot;|&\#3[49];|\\+u002[27]|%2[27])"#;
+
+/// One character of a value, which ends with a quotation mark in any of its spellings.
+const VALUE: &str = r#"(?:[^"'&<>\s;,(){}\[\]\\%]|%(?:[0-13-9A-F][0-9A-F]|2[0-13-689A-F]|[^0-9A-F"'\s])|\\+/|\\+u00(?:2[0-13-689a-f]|[0-13-9a-f][0-9a-f]))"#;
 
 /// Shorter cookies are no secrets: `nb`, `NOK`, `true`.
 pub const SHORTEST_COOKIE: usize = 12;
@@ -57,6 +67,9 @@ pub(super) struct Redactor<'r> {
     /// The session's own texts in all their spellings.
     secrets: Vec<Vec<u8>>,
     named: Regex,
+    /// A name with a list or an object under it, whose texts are `texts`.
+    under: Regex,
+    texts: Regex,
     mail: Regex,
 }
 
@@ -67,17 +80,23 @@ impl<'r> Redactor<'r> {
         let names = |pattern: &str| regex::Regex::new(pattern).expect("the pattern is a constant that a test compiles");
         // A name and what stands between it and its value; `%3D` is `=` within an address within an address. A value in
         // quotes goes to the next one of them, a bare one is perhaps in an address and ends with its path or its query.
-        let name = format!(r#"[\w.-]*(?:{SECRET_NAMES})[\w.-]*(?:["']|&quot;)?\s*(?:=|:|%3D)\s*"#);
-        let value = r#""'&<>\s;,(){}\[\]"#;
+        let name = format!(r#"[\w.-]*(?:{SECRET_NAMES})[\w.-]*{QUOTE}?\s*(?:=|:|%3[AD])\s*"#);
+        let segment =
+            r"/(?:form_?key|[\w.-]*token|[\w.-]*nonce|csrf[\w.-]*|xsrf[\w.-]*|sess(?:ion)?_?id|api_?key|signature)/";
+        let bare = r#"[^"'&<>\s;,(){}\[\]\\?\#]"#;
         let named = format!(
-            r#"(?i-u)({name}(?:["']|&quot;))[^{value}]+|({name}|[?&;](?:sid|sessid|jsessionid)=)[^{value}?\#]+"#
+            "(?i-u)({name}{QUOTE}){VALUE}+|({name}|[?&;](?:sid|sessid|jsessionid)=){bare}+|({segment})[^\"'&<>\\s/?\\\\#]+"
         );
+        let under = format!(r"(?i-u){name}(?:\[[^\[\]]*|\{{[^{{}}]*)");
+        let texts = format!(r#"(?i-u)({QUOTE})({VALUE}+)({QUOTE}\s*:?)"#);
         let mut redactor = Redactor {
             redaction,
             secret_names: names(&format!("(?i){SECRET_NAMES}")),
             people_names: names(&format!("(?i){PEOPLE_NAMES}")),
             secrets: Vec::new(),
             named: constant(&named),
+            under: constant(&under),
+            texts: constant(&texts),
             mail: constant(
                 r"(?-u)[A-Za-z0-9._+-]{1,64}(?:@|%40|&#64;|&#x40;|\\u0040)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+",
             ),
@@ -125,20 +144,19 @@ impl<'r> Redactor<'r> {
             .ok_or_else(|| format!("a page in {} cannot be masked", encoding.name()))?;
         let hidden = self.hidden_texts(page, compatible)?;
         self.look_for(&hidden);
-        let secret_names = &self.secret_names;
-        let is_secret = |element: &Element<'_, '_>| {
-            ["name", "id", "property"]
-                .iter()
-                .filter_map(|name| element.get_attribute(name))
-                .any(|name| secret_names.is_match(&name))
-        };
+        let mut named = self.named_texts(page, compatible)?;
+        named.retain(|text| text.chars().count() >= SHORTEST_NAMED);
+        self.look_for(&named);
+        let is_secret = |element: &Element<'_, '_>| self.is_secret(element);
         let mask = move |element: &mut Element<'_, '_>| {
-            let password = element.get_attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("password"));
-            if password || is_secret(element) {
-                for name in ["value", "content"] {
+            if is_secret(element) {
+                for name in VALUES {
                     if element.get_attribute(name).is_some_and(|value| !value.is_empty()) {
                         element.set_attribute(name, MASK)?;
                     }
+                }
+                if matches!(element.tag_name().as_str(), "textarea" | "output") {
+                    element.set_inner_content(MASK, ContentType::Text);
                 }
             }
             Ok(())
@@ -151,9 +169,8 @@ impl<'r> Redactor<'r> {
             }
             Ok(())
         };
-        let values: Selector = "input, meta, button".parse().expect("the selector is a constant that a test compiles");
         let mut settings = settings(compatible)
-            .append_element_content_handler((Cow::Owned(values), ElementContentHandlers::default().element(mask)));
+            .append_element_content_handler((Cow::Owned(fields()), ElementContentHandlers::default().element(mask)));
         for selector in &self.redaction.hide {
             let handlers = ElementContentHandlers::default().element(hide);
             settings = settings.append_element_content_handler((Cow::Borrowed(selector), handlers));
@@ -161,6 +178,28 @@ impl<'r> Redactor<'r> {
         let mut masked = Vec::with_capacity(page.len());
         pass(page, settings, |bytes| masked.extend_from_slice(bytes))?;
         Ok(self.bytes(&masked, encoding))
+    }
+
+    /// Whether what an element holds is a secret, by its name.
+    fn is_secret(&self, element: &Element<'_, '_>) -> bool {
+        let password = element.get_attribute("type").is_some_and(|kind| kind.eq_ignore_ascii_case("password"));
+        let names = ["name", "id", "property"].into_iter().filter_map(|name| element.get_attribute(name));
+        password || names.into_iter().any(|name| self.secret_names.is_match(&name))
+    }
+
+    /// What fields hold that are secret by their names: pages repeat it in scripts and in paths.
+    fn named_texts(&self, page: &[u8], encoding: AsciiCompatibleEncoding) -> Result<Vec<String>, String> {
+        let texts = RefCell::new(Vec::new());
+        let found = |element: &mut Element<'_, '_>| {
+            if self.is_secret(element) {
+                let values = VALUES.into_iter().filter_map(|name| element.get_attribute(name));
+                texts.borrow_mut().extend(values.map(|value| htmlize::unescape_attribute(value).into_owned()));
+            }
+            Ok(())
+        };
+        let handlers = ElementContentHandlers::default().element(found);
+        pass(page, settings(encoding).append_element_content_handler((Cow::Owned(fields()), handlers)), |_| {})?;
+        Ok(texts.take())
     }
 
     /// The texts in elements that are hidden.
@@ -199,13 +238,10 @@ impl<'r> Redactor<'r> {
             serde_json::Value::Array(values) => values.iter_mut().for_each(|value| self.value(value)),
             serde_json::Value::Object(members) => {
                 for (name, value) in members {
-                    match value {
-                        serde_json::Value::String(_) | serde_json::Value::Number(_)
-                            if self.secret_names.is_match(name) =>
-                        {
-                            *value = MASK.into();
-                        }
-                        value => self.value(value),
+                    if self.secret_names.is_match(name) {
+                        mask_all(value);
+                    } else {
+                        self.value(value);
                     }
                 }
             }
@@ -224,7 +260,9 @@ impl<'r> Redactor<'r> {
             let text = String::from_utf8_lossy(secret);
             masked = replaced(&masked, &encoding.encode(&text).0);
         }
-        for (pattern, by) in [(&self.named, "${1}${2}***"), (&self.mail, MASK)] {
+        let below = |found: &Captures<'_>| self.texts.replace_all(&found[0], mask_text).into_owned();
+        masked = self.under.replace_all(&masked, below).into_owned();
+        for (pattern, by) in [(&self.named, "${1}${2}${3}***"), (&self.mail, MASK)] {
             masked = pattern.replace_all(&masked, by.as_bytes()).into_owned();
         }
         for pattern in &self.redaction.patterns {
@@ -237,6 +275,30 @@ impl<'r> Redactor<'r> {
         self.secret_names.is_match(parameter)
             || self.people_names.is_match(parameter)
             || self.redaction.parameters.contains(&parameter.to_lowercase())
+    }
+}
+
+/// Attributes that hold what a field says.
+const VALUES: [&str; 2] = ["value", "content"];
+
+/// Elements that have a name and a value.
+fn fields() -> Selector {
+    let fields = "input, meta, button, textarea, output, option, param, data";
+    fields.parse().expect("the selector is a constant that a test compiles")
+}
+
+/// A text below a secret name; not the name of a member.
+fn mask_text(found: &Captures<'_>) -> Vec<u8> {
+    if found[3].ends_with(b":") { found[0].to_vec() } else { [&found[1], MASK.as_bytes(), &found[3]].concat() }
+}
+
+/// Every text and number, however deep.
+fn mask_all(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(_) | serde_json::Value::Number(_) => *value = MASK.into(),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(mask_all),
+        serde_json::Value::Object(members) => members.values_mut().for_each(mask_all),
+        serde_json::Value::Bool(_) | serde_json::Value::Null => {}
     }
 }
 
@@ -352,6 +414,39 @@ mod tests {
         ] {
             assert!(masked.contains(kept), "{kept}: {masked}");
         }
+    }
+
+    #[test]
+    fn secrets_go_however_their_quotes_are_written_and_however_deep_they_stand() {
+        let (redaction, entry) = (redaction(), entry());
+        let page = r#"<script>var a = JSON.parse("{\"csrfToken\":\"S3C1\/x\",\"sku\":\"4711\"}");
+            var b = '{\u0022token\u0022:\u0022S3C2\u0022,\u0022name\u0022:\u0022Bolt M8\u0022}';
+            var c = {"tokens":["S3C3", "S3C4"], "csrf":{"value":"S3C5", "field":"x"}, "lines":["Nut M8"]};</script>
+            <div data-a="{&quot;nonce&quot;:&quot;S3C6&quot;,&quot;price&quot;:12}" data-b="%7B%22secret%22%3A%22S3C7%22%2C%22q%22%3A2%7D">
+            <textarea name=token>S3C8</textarea><option name=nonce value=S3C9><a href="/cart/delete/id/1/form_key/S3C10/">x</a>
+            <input type=hidden name=form_token value=S3C11-and-longer><script>go('/add/S3C11-and-longer/1')</script>
+            <input name=qty value=7><textarea name=note>for the hall</textarea>"#;
+        let masked = Redactor::new(&redaction, &entry, &[]).html(page.as_bytes(), UTF_8).unwrap();
+        let masked = String::from_utf8(masked).unwrap();
+        assert!(!masked.contains("S3C"), "{masked}");
+        for kept in [
+            r#"\"sku\":\"4711\"}"#,
+            r"\u0022name\u0022:\u0022Bolt M8\u0022",
+            r#"["Nut M8"]"#,
+            r#""value":"#,
+            "price&quot;:12",
+            "%22q%22%3A2%7D",
+            "/cart/delete/id/1/form_key/",
+            "go('/add/",
+            "value=7",
+            "for the hall",
+        ] {
+            assert!(masked.contains(kept), "{kept}: {masked}");
+        }
+        let json =
+            br#"{"tokens":["S3C1",["S3C2"]],"csrf":{"value":"S3C3","left":3},"items":[{"name":"Bolt"}],"secret":true}"#;
+        let masked = String::from_utf8(Redactor::new(&redaction, &entry, &[]).json(json).unwrap()).unwrap();
+        assert!(!masked.contains("S3C") && masked.contains("\"Bolt\"") && masked.contains("true"), "{masked}");
     }
 
     #[test]
