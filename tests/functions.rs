@@ -133,6 +133,13 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
                 }
             }
         }
+        (_, "/find") if query.contains("advertised") || query.contains("elsewhere") => {
+            let hit =
+                |link: &str| format!("<li class=hit data-sku=X><a href='{link}'>X</a><b class=price>1,00</b></li>");
+            let mut links = vec!["https://adverts.example/x", "http://[", "/checkout/now"];
+            links.extend(query.contains("advertised").then_some("/p/A%2D1"));
+            links.into_iter().map(hit).collect()
+        }
         (_, "/find") => {
             let wanted = decoded.first().map(|(_, value)| value.to_lowercase()).unwrap_or_default();
             let hits = ARTICLES
@@ -141,7 +148,7 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
             let hits: String = hits
                 .map(|(sku, name, price, unit)| {
                     let at = encoded(sku);
-                    format!("<li class=hit data-sku='{sku}'><a href='/p/{at}'>{name}</a><b class=price>{price}</b><i class=unit>{unit}</i></li>")
+                    format!("<li class=hit data-sku='{sku}'><a href='/p/{at}'>{name}</a><b class=price>{price}</b><i class=unit>{unit}</i><u class=pack>100</u></li>")
                 })
                 .collect();
             if hits.is_empty() { "<p class=nothing>Nothing found</p>".to_owned() } else { format!("<ul>{hits}</ul>") }
@@ -157,7 +164,7 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
 
 fn page_of((sku, name, price, unit): &(&str, &str, &str, &str)) -> String {
     format!(
-        "<main class=product data-sku='{sku}'><h1>{name}</h1><b class=price>{price}</b><i class=unit>{unit}</i></main>"
+        "<main class=product data-sku='{sku}'><h1>{name}</h1><b class=price>{price}</b><i class=unit>{unit}</i><u class=pack>100</u></main>"
     )
 }
 
@@ -473,4 +480,54 @@ fn a_table_says_what_the_pages_do_not_in_answers_too() {
         assert_eq!(value(&answer, name).as_deref(), Some(expected), "{name}: {}", text(&answer));
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_price_for_so_many_is_answered_as_that_of_one() {
+    let offers = format!("{PRODUCT}quantity = \".pack\"\n{SEARCH}quantity = \".pack\"\n");
+    let world = World::with(&offers, |file| file);
+    let one = world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", "A-1"), ("QUANTITY", "3")]);
+    let hits = world.call(&[("FUNCTION", "BACKGROUND_SEARCH"), ("SEARCHSTRING", "drill"), ("HOOK_URL", HOOK)]);
+    for (answer, name, expected) in [
+        (&one, "QUANTITY[1]", "3.000"),
+        (&one, "PRICE[1]", "12.500"),
+        (&one, "PRICEUNIT[1]", "1"),
+        (&hits, "QUANTITY[1]", "1.000"),
+        (&hits, "PRICE[1]", "12.500"),
+        (&hits, "PRICE[2]", "0.375"),
+        (&hits, "PRICEUNIT[2]", "1000"),
+    ] {
+        assert_eq!(value(answer, &format!("NEW_ITEM-{name}")).as_deref(), Some(expected), "{name}: {}", text(answer));
+    }
+}
+
+#[test]
+fn a_hit_without_a_tax_rate_is_not_sent_with_its_gross_price() {
+    let gross = format!("{SEARCH}prices = \"gross\"\ntax = \".unit\"\ntaxes = {{ stk = \"25\" }}\n");
+    let world = World::with(&gross, |file| file);
+    let hits = world.call(&[("FUNCTION", "BACKGROUND_SEARCH"), ("SEARCHSTRING", "a"), ("HOOK_URL", HOOK)]);
+    assert_eq!(items(&hits), 1, "{}", text(&hits));
+    assert_eq!(value(&hits, "NEW_ITEM-PRICE[1]").as_deref(), Some("1000.000"));
+}
+
+#[test]
+fn a_number_of_dots_leads_to_no_other_page() {
+    let world = World::start();
+    for number in [".", "..", " .. "] {
+        let answer = world.call(&[("FUNCTION", "VALIDATE"), ("PRODUCTID", number)]);
+        assert_eq!(answer.head.status(), 400, "{number}: {}", text(&answer));
+        assert!(text(&answer).contains("PO-ENTRY-INCOMPLETE"), "{}", text(&answer));
+    }
+    assert_eq!(world.asked(), [""; 0]);
+}
+
+#[test]
+fn a_hit_that_leads_to_another_host_or_a_closed_page_is_left_out() {
+    let search = SEARCH.replace("unit = \".unit\"\n", "details = true\n");
+    let world = World::with(&format!("{PRODUCT}{search}"), |file| file);
+    for (word, left) in [("advertised", 1), ("elsewhere", 0)] {
+        let hits = world.call(&[("FUNCTION", "BACKGROUND_SEARCH"), ("SEARCHSTRING", word), ("HOOK_URL", HOOK)]);
+        assert_eq!((hits.head.status(), items(&hits)), (if left > 0 { 200 } else { 503 }, left), "{}", text(&hits));
+    }
+    assert!(world.asked().iter().all(|target| !target.starts_with("/checkout")), "{:?}", world.asked());
 }

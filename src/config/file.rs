@@ -354,7 +354,7 @@ pub struct OfferFile {
     pub sku: Option<Chain>,
     /// How many the price is for; one.
     pub quantity: Option<Chain>,
-    /// Price of one.
+    /// Price of one, or of `quantity`.
     pub price: Option<Chain>,
     /// Where the page tells the currency, or an ISO 4217 code.
     pub currency: Option<Chain>,
@@ -382,6 +382,8 @@ impl From<&OfferFile> for RulesSource {
     fn from(file: &OfferFile) -> Self {
         let file = file.clone();
         let one = LongValue { default: Some("1".to_owned()), ..LongValue::default() };
+        // A price for so many is what so many cost together: the price of one is worked out from it.
+        let (price, total) = if file.quantity.is_some() { (None, file.price) } else { (file.price, None) };
         let is_json = file.source == Some(CartSource::Json);
         let variants = file.variants.map(|variants| (VARIANTS.to_owned(), variants));
         RulesSource {
@@ -396,7 +398,8 @@ impl From<&OfferFile> for RulesSource {
             options: file.options,
             sku: file.sku,
             quantity: Some(file.quantity.unwrap_or(Chain::One(Value::Long(one)))),
-            price: file.price,
+            price,
+            total,
             currency: file.currency,
             unit: file.unit,
             link: file.link,

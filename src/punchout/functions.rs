@@ -175,7 +175,7 @@ async fn look_up(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entr
             let mut hits = search::hits(search, product_page.as_deref(), &mut visit, searched).await?;
             hits.cart.lines.truncate(search.most);
             match product_page {
-                Some(page) if search.details => search::detailed(page, &mut visit, hits).await,
+                Some(page) if search.details => search::detailed(shop, page, &mut visit, hits).await,
                 _ => Ok(hits),
             }
         }
@@ -246,6 +246,10 @@ fn all(
     }
     for finding in offers.findings.drain(..) {
         tracing::info!(%reference, code = finding.code, line = finding.line, "a hit is left out: {}", finding.detail);
+    }
+    for line in &mut offers.lines {
+        // However many the shop's price is for: the line's is of one.
+        (line.quantity, line.total) = (Decimal::ONE, None);
     }
     let found = offers.lines.len();
     while !offers.lines.is_empty() {

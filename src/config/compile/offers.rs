@@ -66,7 +66,9 @@ pub(super) fn offers(
         }
         Err(errors) => {
             for error in &errors {
-                notes.fault(format!("shop.{part}.{}", error.field), told(error));
+                // The price of so many is a total to whoever reads it.
+                let field = if error.field == "total" { "price" } else { &error.field };
+                notes.fault(format!("shop.{part}.{field}"), told(error));
             }
             None
         }

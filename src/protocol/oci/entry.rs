@@ -162,7 +162,7 @@ impl Entry {
             charset: text(&names.charset).and_then(|value| Charset::parse(&value)),
             language: names.language.iter().filter_map(|name| parameters.get(name)).find_map(language),
             cancel: text(&names.cancel),
-            product: text(&names.product),
+            product: product(parameters.first_of(&names.product))?,
             quantity: quantity(parameters.first_of(&names.quantity))?,
             search: names.search.iter().find_map(|name| parameters.get(name)).map(str::to_owned),
             vendor: text(&names.vendor),
@@ -250,6 +250,15 @@ fn decode_again(hook: String, shape: HookShape) -> (String, HookShape) {
         return (Charset::guess(&bytes), HookShape::DoubleEncoded);
     }
     (hook, shape)
+}
+
+/// A step up in an address leads to another page than a product's.
+fn product(found: Option<(&str, &str)>) -> Result<Option<String>, EntryError> {
+    let Some((name, value)) = found else { return Ok(None) };
+    match value.trim() {
+        "." | ".." => Err(EntryError::Invalid { name: name.to_owned(), expected: "the number of a product" }),
+        _ => Ok(Some(value.to_owned())),
+    }
 }
 
 fn quantity(found: Option<(&str, &str)>) -> Result<Option<Decimal>, EntryError> {

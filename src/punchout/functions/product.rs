@@ -1,6 +1,7 @@
 //! A product's own page: what it offers, or the shop's word that there is no such product.
 
 use http::{Method, StatusCode};
+use url::Url;
 
 use crate::cart::{Cart, Line, PRODUCT, read_html, read_json};
 use crate::config::file::VARIANTS;
@@ -18,8 +19,7 @@ pub(super) async fn by_number(shop: &Shop, offers: &Offers, visit: &mut Visit, n
             format!("`{number}` is none by which a page can be asked for: `number` of [shop.product] fits not");
         return Err(Problem::new(Kind::FunctionFailed, detail));
     };
-    let (path, query) = address.split_once('?').map_or((&*address, None), |(path, query)| (path, Some(query)));
-    if matches!(shop.policy.judge(&Method::GET, &Target::new(path, query)), Verdict::Deny(_)) {
+    if is_closed(shop, &address) {
         return Err(Problem::new(
             Kind::FunctionFailed,
             format!("`{number}` leads to a page that is closed to sessions"),
@@ -40,11 +40,15 @@ pub(super) async fn by_number(shop: &Shop, offers: &Offers, visit: &mut Visit, n
 
 /// The offer on the page that a hit of a search links to, with what only the list says of it.
 pub(super) async fn of_hit(
+    shop: &Shop,
     offers: &Offers,
     visit: &mut Visit,
     hit: &Line,
     link: &str,
 ) -> Result<Option<Line>, Problem> {
+    if is_closed(shop, link) {
+        return Err(Problem::new(Kind::FunctionFailed, "a hit leads to a page that is closed to sessions"));
+    }
     let Some((cart, _)) = offered(offers, visit, link).await? else { return Ok(None) };
     let line = cart.lines.into_iter().next();
     Ok(line.map(|mut line| {
@@ -54,6 +58,15 @@ pub(super) async fn of_hit(
         line.extra.extend(lacks);
         line
     }))
+}
+
+/// Whether an address of the shop, as its pages or the configuration write it, is denied to sessions. What is none at all the
+/// visit refuses.
+fn is_closed(shop: &Shop, address: &str) -> bool {
+    let written = Url::parse("http://shop.invalid/").and_then(|root| root.join(address));
+    written.is_ok_and(|url| {
+        matches!(shop.policy.judge(&Method::GET, &Target::new(url.path(), url.query())), Verdict::Deny(_))
+    })
 }
 
 async fn offered(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Option<(Cart, Page)>, Problem> {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::product::{of_hit, read, take, unreadable};
 use crate::cart::{Cart, Line, PRODUCT, read_json};
 use crate::config::file::VARIANTS;
-use crate::config::plan::{Offers, Paging};
+use crate::config::plan::{Offers, Paging, Shop};
 use crate::finding::{Finding, Severity};
 use crate::problem::{Kind, Problem};
 use crate::shop::{Page, Visit};
@@ -163,7 +163,7 @@ pub(super) fn only(product: &str, hits: Hits) -> Result<Cart, Problem> {
 
 /// Each hit as its own page has it. One after the other: a search costs the shop no more at a time than a person does. A hit
 /// whose page cannot be read is left out, as one that cannot be sent is.
-pub(super) async fn detailed(offers: &Offers, visit: &mut Visit, mut hits: Hits) -> Result<Hits, Problem> {
+pub(super) async fn detailed(shop: &Shop, offers: &Offers, visit: &mut Visit, mut hits: Hits) -> Result<Hits, Problem> {
     let listed = std::mem::take(&mut hits.cart.lines);
     let (found, mut left_out) = (listed.len(), Vec::new());
     hits.cart.findings.retain(|finding| finding.line.is_none());
@@ -176,14 +176,17 @@ pub(super) async fn detailed(offers: &Offers, visit: &mut Visit, mut hits: Hits)
             hits.cut(format!("no time for the pages of {} of {found} hits (`limits.sign_in_time`)", found - at));
             break;
         }
-        match of_hit(offers, visit, &hit, &link).await {
+        match of_hit(shop, offers, visit, &hit, &link).await {
             // A hit that is gone since is no hit.
             Ok(line) => hits.cart.lines.extend(line),
-            Err(problem) if problem.kind == Kind::FunctionFailed => {
+            // The other hits would meet the same.
+            Err(problem) if matches!(problem.kind, Kind::ShopUnreachable | Kind::ShopTimeout | Kind::ShopBusy) => {
+                return Err(problem);
+            }
+            Err(problem) => {
                 tracing::info!(code = problem.kind.code(), "a hit is left out: {}", problem.detail);
                 left_out.push(problem);
             }
-            Err(problem) => return Err(problem),
         }
     }
     match left_out.pop() {
