@@ -16,6 +16,7 @@ pub mod functions;
 pub mod hand_over;
 pub mod hygiene;
 pub mod leave;
+mod offers;
 pub mod product_pages;
 pub mod read_cart;
 pub mod record;

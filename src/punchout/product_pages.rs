@@ -13,11 +13,12 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, Method};
 use tokio::time::Sleep;
 
+use super::offers;
+use crate::cart::Cart;
 use crate::cart::articles::{Articles, ProductPage, Told};
 use crate::cart::gathered::Gathered;
 use crate::cart::read_html::Reader;
 use crate::cart::rules::Rules;
-use crate::cart::{Cart, read_html, read_json};
 use crate::config::Plan;
 use crate::config::plan::{Details, Offers, ProductAddress};
 use crate::exchange::Exchange;
@@ -192,19 +193,9 @@ impl ProductPages {
 
 /// One product page.
 async fn article(offers: Arc<Offers>, mut visit: Visit, address: String) -> Told {
-    let told = |problem: Problem| format!("{}: {}", problem.kind.code(), problem.detail);
-    let is_json = offers.rules.endpoint().is_some();
-    let page = if is_json { visit.open_json(&address).await } else { visit.open(&address).await };
-    let page = page.map_err(told)?;
-    if !page.status.is_success() || page.leads_away.is_some() {
-        return Err(format!("instead of the page, {}", page.describe()));
-    }
-    let gathered = if is_json {
-        let json = page.json().ok_or_else(|| format!("instead of JSON, {}", page.describe()))?;
-        read_json::gather(&offers.rules, &[json])
-    } else {
-        read_html::gather(&offers.rules, [page.text.as_bytes()], encoding_rs::UTF_8)
-    };
+    let opened = offers::open(&offers, &mut visit, &address).await;
+    let opened = opened.map_err(|problem| format!("{}: {}", problem.kind.code(), problem.detail))?;
+    let (gathered, page) = opened.ok_or("the shop has no such page")?;
     gathered.article().map(Arc::new).map_err(|why| format!("{}: {why}", page.describe()))
 }
 

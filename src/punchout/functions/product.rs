@@ -1,15 +1,16 @@
 //! A product's own page: what it offers, or the shop's word that there is no such product.
 
-use http::{Method, StatusCode};
+use http::Method;
 use url::Url;
 
-use crate::cart::{Cart, Line, PRODUCT, read_html, read_json};
+use crate::cart::{Cart, Line, PRODUCT};
 use crate::config::file::VARIANTS;
 use crate::config::plan::{Offers, Shop};
 use crate::finding::Finding;
 use crate::location::Target;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
+use crate::punchout::offers;
 use crate::shop::{Page, Visit};
 
 /// The offer on the page of the product with that number; none where the shop says that it has no such product.
@@ -90,28 +91,14 @@ async fn offered(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Op
 
 /// What a page offers, and the page; nothing where the shop says that there is no such page.
 pub(super) async fn read(offers: &Offers, visit: &mut Visit, address: &str) -> Result<Option<(Cart, Page)>, Problem> {
-    let is_json = offers.rules.endpoint().is_some();
-    let page = if is_json { visit.open_json(address).await? } else { visit.open(address).await? };
-    take(offers, page)
+    let opened = offers::open(offers, visit, address).await?;
+    Ok(opened.map(|(gathered, page)| (offers::understood(gathered, &page), page)))
 }
 
 /// The same, of a page that has been opened.
 pub(super) fn take(offers: &Offers, page: Page) -> Result<Option<(Cart, Page)>, Problem> {
-    if matches!(page.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-        return Ok(None);
-    }
-    if !page.status.is_success() || page.leads_away.is_some() {
-        return Err(Problem::new(Kind::FunctionFailed, format!("instead of the page, {}", page.describe())));
-    }
-    let cart = if offers.rules.endpoint().is_some() {
-        let json = page.json();
-        let json =
-            json.ok_or_else(|| Problem::new(Kind::FunctionFailed, format!("instead of JSON, {}", page.describe())))?;
-        read_json::read(&offers.rules, &[json])
-    } else {
-        read_html::read(&offers.rules, [page.text.as_bytes()], encoding_rs::UTF_8)
-    };
-    Ok(Some((cart, page)))
+    let gathered = offers::gather(offers, page)?;
+    Ok(gathered.map(|(gathered, page)| (offers::understood(gathered, &page), page)))
 }
 
 /// A page that is not as configured.
