@@ -271,7 +271,7 @@ async fn bring_back(
     asked: &Asked,
     carrier: Option<&Rc<Carrier>>,
     mut answer: Response<upstream::Body>,
-    mut along: Along,
+    along: Along,
 ) -> Result<Response<Body>, Problem> {
     expire(&asked.expiring, answer.headers_mut());
     let mut page = match rewritten::open(&asked.method, answer)? {
@@ -290,19 +290,13 @@ async fn bring_back(
         }
         Opened::Page(page) => page,
     };
-    let (tap, following) = along.recorder.take().map(|one| Following::begin(one, &page.head.headers)).unzip();
-    page.tap = tap;
-    let cart_page = along.cart_page(x.shop());
-    page.meanwhile = meanwhile(&cart_page);
+    let read = asked.submits(x).then(|| Read::begin(x.shop(), &mut page, along));
     let scripted = asked.submits(x) || (x.plan().shop.hydrated.is_some() && !asked.piece);
     let nonce = Nonce::random().ok().filter(|_| scripted);
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
-    // What stands behind </html> is an error in XML.
-    let may_wait = !response_headers::is_xml(&page.head.headers);
-    let cart_page = Read { cart_page, may_wait, following };
-    let (changes, on_failure) = changes(x, session, buyer, asked, opening, cart_page);
+    let (changes, on_failure) = changes(x, session, buyer, asked, opening, read);
     // On a cart page nothing is left to how a browser reads bytes that we have only looked at.
     let may_be_same = !asked.cart && changes.end_of_body.is_none();
     let settings = addresses(x, carrier, changes.settings());
@@ -361,6 +355,17 @@ struct Read {
     following: Option<Following>,
 }
 
+impl Read {
+    fn begin(shop: &Shop, page: &mut OpenPage, mut along: Along) -> Read {
+        let (tap, following) = along.recorder.take().map(|one| Following::begin(one, &page.head.headers)).unzip();
+        page.tap = tap;
+        let cart_page = along.cart_page(shop);
+        page.meanwhile = meanwhile(&cart_page);
+        // What stands behind </html> is an error in XML.
+        Read { cart_page, may_wait: !response_headers::is_xml(&page.head.headers), following }
+    }
+}
+
 /// What happens to one page, and what where that fails.
 fn changes<'p>(
     x: &'p Exchange,
@@ -368,12 +373,12 @@ fn changes<'p>(
     buyer: &Arc<Buyer>,
     asked: &Asked,
     opening: Opening,
-    read: Read,
+    read: Option<Read>,
 ) -> (Page<'p>, OnFailure) {
     let plan = x.plan();
     let shop = &plan.shop;
     let cart_page = asked.cart && !asked.piece;
-    let submits = asked.submits(x);
+    let submits = read.is_some();
     let is_led_fresh = cart_page || shop.way == ReturnWay::Fresh;
     let leave = Leave {
         way: if submits { Way::Submit } else { Way::Lead },
@@ -395,8 +400,12 @@ fn changes<'p>(
     }
     let seen = Rc::new(Seen::default());
     let mut is_ready: Option<IsReady> = None;
-    let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if submits {
-        let Read { cart_page, may_wait, following } = read;
+    let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if let Some(Read {
+        cart_page,
+        may_wait,
+        following,
+    }) = read
+    {
         let reader = cart_page.borrow().reader().clone();
         // The page's own settings outlive this borrow of the plan.
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
