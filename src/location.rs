@@ -100,6 +100,12 @@ impl Target {
         Target { paths, query }
     }
 
+    /// Of an address as it is written: path and query.
+    pub fn of(address: &str) -> Self {
+        let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+        Target::new(path, query)
+    }
+
     /// The same with what a form says.
     pub fn with<'f>(&self, fields: impl Iterator<Item = (&'f str, &'f str)>) -> Target {
         let fields = fields.map(|(name, value)| (in_php(name), Given::new(value)));
@@ -312,8 +318,7 @@ mod tests {
     use super::*;
 
     fn hits(pattern: &str, address: &str) -> bool {
-        let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
-        Location::parse(pattern).unwrap().matches(&Target::new(path, query))
+        Location::parse(pattern).unwrap().matches(&Target::of(address))
     }
 
     #[test]

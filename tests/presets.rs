@@ -110,8 +110,7 @@ fn every_preset_closes_checkout_and_leaves_buying_open() {
         let judged = |request: &str| {
             let words: Vec<&str> = request.splitn(3, ' ').collect();
             let (method, address) = (words[0].parse::<Method>().unwrap(), words[1]);
-            let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
-            let target = Target::new(path, query);
+            let target = Target::of(address);
             match policy.judge(&method, &target) {
                 Verdict::AskForm => {
                     let form: Vec<_> = form_urlencoded::parse(words.get(2).unwrap_or(&"").as_bytes()).collect();

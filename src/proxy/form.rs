@@ -184,8 +184,12 @@ fn members(value: &serde_json::Value, depth: usize, fields: &mut Vec<(String, St
     match value {
         serde_json::Value::Object(object) => {
             for (name, value) in object {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                fields.push((name.clone(), if value.is_object() || value.is_array() { String::new() } else { text }));
+                let text = match value {
+                    serde_json::Value::Object(_) | serde_json::Value::Array(_) => String::new(),
+                    serde_json::Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                fields.push((name.clone(), text));
                 members(value, deeper, fields)?;
             }
         }

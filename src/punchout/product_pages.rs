@@ -120,8 +120,8 @@ impl ProductPages {
             }
         };
         let address = address.ok_or("its address is not in the shop")?;
-        let (path, query) = address.split_once('?').map_or((&*address, None), |(path, query)| (path, Some(query)));
-        if self.plan.shop.policy.judge(&Method::GET, &Target::new(path, query)) != Verdict::Allow {
+        if self.plan.shop.policy.judge(&Method::GET, &Target::of(&address)) != Verdict::Allow {
+            let path = address.split('?').next().unwrap_or_default();
             return Err(format!("{path} is closed to punchout sessions"));
         }
         let browser = self.visit.browser();

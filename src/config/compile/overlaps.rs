@@ -26,7 +26,7 @@ fn closed(plan: &Plan, notes: &mut Notes<'_>) {
     let needed =
         [("the cart page", plan.shop.cart_address.as_str()), ("the page a session begins on", &plan.shop.start)];
     for (what, address) in needed {
-        if let Verdict::Deny(_) = plan.shop.policy.judge(&Method::GET, &target(address)) {
+        if let Verdict::Deny(_) = plan.shop.policy.judge(&Method::GET, &Target::of(address)) {
             notes.warn("shop.deny.paths", format!("close `{address}`, {what}: no buyer could see it"));
         }
     }
@@ -37,18 +37,13 @@ fn entrances(file: &File, plan: &Plan, notes: &mut Notes<'_>) {
     let own = [("cart page", plan.shop.cart_address.as_str()), ("start page", &plan.shop.start)];
     for (number, location) in plan.entry.locations.iter().enumerate() {
         for (what, address) in own {
-            if location.matches(&target(address)) {
+            if location.matches(&Target::of(address)) {
                 let path = file.entry.paths.get(number).map(String::as_str).unwrap_or_default();
                 let text = format!("`{path}` is the shop's {what} too: a form sent to it is taken for a catalog call");
                 notes.warn(format!("entry.paths[{number}]"), text);
             }
         }
     }
-}
-
-fn target(address: &str) -> Target {
-    let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
-    Target::new(path, query)
 }
 
 /// A hook that another one of the same buyer allows already.
