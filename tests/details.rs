@@ -4,15 +4,12 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use common::punchout::{HOOK, PASSWORD, configuration, cookie_field, encoded, own, text};
+use common::punchout::{HOOK, PASSWORD, configuration, cookie_field, own, text};
 use common::{Answer, Head, Keep, Proxy, Shop, Wire, eventually};
-use punchout_proxy::{config, server};
 
 const PRODUCT: &str = r#"
 [shop.product]
@@ -69,23 +66,13 @@ impl World {
             .replacen("[shop.deny]", &format!("{PRODUCT}\n[shop.details]\n{details}\n[shop.deny]"), 1)
             + if details.contains("manufacturer") { FIELDS } else { "" };
         let file = if details.contains("sku") { file.replace("sku = \"td.sku\"\n", "") } else { file };
-        let outcome = config::read(&change(file), Path::new("."));
-        let plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
-        let plans = Arc::new(ArcSwap::from_pointee(plan));
-        let running = server::run(&plans).unwrap();
-        World { shop, proxy: Proxy { address: running.addresses()[0], plans, running }, mood }
+        let proxy = Proxy::configured(&change(file));
+        World { shop, proxy, mood }
     }
 
     fn enter(&self) -> String {
         let parameters = [("USERNAME", "acme"), ("PASSWORD", PASSWORD), ("HOOK_URL", HOOK)];
-        let form = parameters.map(|(name, value)| format!("{name}={}", encoded(value))).join("&");
-        let mut wire = self.proxy.connect();
-        wire.send(format!(
-            "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-            form.len()
-        ))
-        .unwrap();
-        let answer = wire.answer("POST").unwrap();
+        let answer = common::punchout::call(&self.proxy, &parameters, "");
         assert_eq!(answer.head.status(), 303, "{}", text(&answer));
         cookie_field(&answer)
     }

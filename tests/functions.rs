@@ -3,15 +3,11 @@
 
 mod common;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use arc_swap::ArcSwap;
 use common::punchout::{HOOK, PASSWORD, cookie_field, encoded, own, text};
 use common::{Answer, Head, Keep, Proxy, Shop, Wire};
-use punchout_proxy::config;
-use punchout_proxy::server;
 
 /// The shop's articles: number, name, price, unit.
 const ARTICLES: [(&str, &str, &str, &str); 3] = [
@@ -58,11 +54,8 @@ impl World {
         let shop = Shop::start(move |wire, head| serve(wire, head, answering.load(Ordering::Acquire)));
         let file = common::punchout::configuration(shop.address);
         let file = change(file.replacen("[shop.deny]", &format!("{offers}\n[shop.deny]"), 1));
-        let outcome = config::read(&file, Path::new("."));
-        let plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
-        let plans = Arc::new(ArcSwap::from_pointee(plan));
-        let running = server::run(&plans).unwrap();
-        World { shop, proxy: Proxy { address: running.addresses()[0], plans, running }, status }
+        let proxy = Proxy::configured(&file);
+        World { shop, proxy, status }
     }
 
     fn start() -> Self {
@@ -71,15 +64,7 @@ impl World {
 
     fn call(&self, parameters: &[(&str, &str)]) -> Answer {
         let usual = [("USERNAME", "acme"), ("PASSWORD", PASSWORD)];
-        let all = usual.iter().chain(parameters).map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-        let form = all.collect::<Vec<_>>().join("&");
-        let mut wire = self.proxy.connect();
-        let length = form.len();
-        wire.send(format!(
-            "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
-        ))
-        .unwrap();
-        wire.answer("POST").unwrap()
+        common::punchout::call(&self.proxy, &[&usual[..], parameters].concat(), "")
     }
 
     /// Where a session begins, after the page that finds out whether its cookie was kept, and its cookies.
@@ -95,8 +80,7 @@ impl World {
 
     /// What the shop was asked for beside its sign-in.
     fn asked(&self) -> Vec<String> {
-        let seen = self.shop.seen.lock().unwrap();
-        seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
+        self.shop.targets()
     }
 }
 

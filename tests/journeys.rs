@@ -13,10 +13,8 @@ mod common;
 mod preset_case;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwap;
 use common::punchout::{PASSWORD, encoded, own};
 use common::{Answer, Head, Keep, Proxy, Shop, Wire, eventually, ok};
 use encoding_rs::Encoding;
@@ -24,7 +22,6 @@ use percent_encoding::percent_decode_str;
 use preset_case::{Case, Scripted, cart_of, empties, fixtures, toml_in};
 use punchout_proxy::config::{self, presets::PRESETS};
 use punchout_proxy::protocol::oci::parse_back::{ParsedForm, forms};
-use punchout_proxy::server;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -425,11 +422,7 @@ accounts = [{accounts}]
 default_unit = "PCE"
 "#
     );
-    let outcome = config::read(&text, Path::new("."));
-    let plan = outcome.plan.unwrap_or_else(|| panic!("{text}: {:?}", outcome.faults));
-    let plans = Arc::new(ArcSwap::from_pointee(plan));
-    let running = server::run(&plans).unwrap();
-    Proxy { address: running.addresses()[0], plans, running }
+    Proxy::configured(&text)
 }
 
 /// A browser with its cookies.

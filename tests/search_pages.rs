@@ -6,10 +6,9 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use common::punchout::{HOOK, PASSWORD, cookie_field, encoded, text};
+use common::punchout::{HOOK, PASSWORD, cookie_field, text};
 use common::{Answer, Proxy, Shop};
-use punchout_proxy::{config, server};
+use punchout_proxy::config;
 
 /// A shop that answers `pages` (target, and status with body), after a sign-in.
 struct World {
@@ -74,24 +73,13 @@ impl World {
         });
         let file = common::punchout::configuration(shop.address);
         let file = file.replacen("[shop.deny]", &format!("{offers}\n[shop.deny]"), 1);
-        let outcome = config::read(&file, Path::new("."));
-        let plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
-        let plans = Arc::new(ArcSwap::from_pointee(plan));
-        let running = server::run(&plans).unwrap();
-        World { shop, proxy: Proxy { address: running.addresses()[0], plans, running } }
+        let proxy = Proxy::configured(&file);
+        World { shop, proxy }
     }
 
     fn call(&self, parameters: &[(&str, &str)]) -> Answer {
         let usual = [("USERNAME", "acme"), ("PASSWORD", PASSWORD), ("HOOK_URL", HOOK)];
-        let all = usual.iter().chain(parameters).map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-        let form = all.collect::<Vec<_>>().join("&");
-        let mut wire = self.proxy.connect();
-        let length = form.len();
-        wire.send(format!(
-            "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
-        ))
-        .unwrap();
-        wire.answer("POST").unwrap()
+        common::punchout::call(&self.proxy, &[&usual[..], parameters].concat(), "")
     }
 
     fn search(&self) -> Answer {
@@ -104,8 +92,7 @@ impl World {
 
     /// What the shop was asked for beside its sign-in.
     fn asked(&self) -> Vec<String> {
-        let seen = self.shop.seen.lock().unwrap();
-        seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
+        self.shop.targets()
     }
 }
 

@@ -10,6 +10,7 @@ pub mod punchout;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -274,6 +275,12 @@ impl Shop {
     pub fn seen(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
+
+    /// What it was asked for, but for signing in.
+    pub fn targets(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
+    }
 }
 
 impl Drop for Shop {
@@ -300,6 +307,15 @@ impl Proxy {
         let origin = Origin::from_url(&format!("http://{shop}").parse().unwrap()).unwrap();
         let mut plan = punchout_proxy::config::passthrough("127.0.0.1:0".parse().unwrap(), &origin, 1);
         change(&mut plan);
+        Proxy::of(plan)
+    }
+
+    /// By a `proxy.toml` of that text.
+    pub fn configured(text: &str) -> Self {
+        Proxy::of(plan_of(text))
+    }
+
+    fn of(plan: Plan) -> Self {
         let plans: Plans = Arc::new(ArcSwap::from_pointee(plan));
         let running = server::run(&plans).unwrap();
         Proxy { address: running.addresses()[0], plans, running }
@@ -308,6 +324,12 @@ impl Proxy {
     pub fn connect(&self) -> Wire {
         Wire::connect(self.address)
     }
+}
+
+/// What a `proxy.toml` of that text comes to.
+pub fn plan_of(text: &str) -> Plan {
+    let outcome = punchout_proxy::config::read(text, Path::new("."));
+    outcome.plan.unwrap_or_else(|| panic!("{text}: {:?}", outcome.faults))
 }
 
 /// Waits until `is_so`, or fails.

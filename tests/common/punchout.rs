@@ -1,15 +1,12 @@
 //! A shop to punch out to whose cart the test writes, the proxy before it, and a buyer's raw calls.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use punchout_proxy::config::{self, Plan};
-use punchout_proxy::server;
 use punchout_proxy::session::id::{SessionId, Token};
 
-use super::{Answer, Head, Keep, Proxy, Shop, Wire, ok};
+use super::{Answer, Head, Keep, Proxy, Shop, Wire, ok, plan_of};
 
 pub const PASSWORD: &str = "et langt passord";
 pub const HOOK: &str = "https://srm.acme.example/oci?session=1";
@@ -31,25 +28,14 @@ impl Punchout {
     pub fn configured(text: impl FnOnce(String) -> String, change: impl FnOnce(&mut Plan)) -> Self {
         let (shop, article) = a_shop();
         let text = text(configuration(shop.address));
-        let outcome = config::read(&text, Path::new("."));
-        let mut plan = outcome.plan.unwrap_or_else(|| panic!("{:?}", outcome.faults));
+        let mut plan = plan_of(&text);
         change(&mut plan);
-        let plans = Arc::new(ArcSwap::from_pointee(plan));
-        let running = server::run(&plans).unwrap();
-        Punchout { shop, proxy: Proxy { address: running.addresses()[0], plans, running }, article }
+        Punchout { shop, proxy: Proxy::of(plan), article }
     }
 
     /// A catalog call by POST with these parameters.
     pub fn call(&self, parameters: &[(&str, &str)], more: &str) -> Answer {
-        let form = parameters.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-        let form = form.collect::<Vec<_>>().join("&");
-        let mut wire = self.proxy.connect();
-        wire.send(format!(
-            "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\n{more}Content-Length: {}\r\n\r\n{form}",
-            form.len()
-        ))
-        .unwrap();
-        wire.answer("POST").unwrap()
+        call(&self.proxy, parameters, more)
     }
 
     /// A session's cookies, as a Cookie field with its line end.
@@ -68,9 +54,21 @@ impl Punchout {
 
     /// What the shop was asked for, but for signing in.
     pub fn targets(&self) -> Vec<String> {
-        let seen = self.shop.seen.lock().unwrap();
-        seen.iter().map(|head| head.target().to_owned()).filter(|target| target != "/login").collect()
+        self.shop.targets()
     }
+}
+
+/// A catalog call by POST with these parameters.
+pub fn call(proxy: &Proxy, parameters: &[(&str, &str)], more: &str) -> Answer {
+    let form = parameters.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    let form = form.collect::<Vec<_>>().join("&");
+    let mut wire = proxy.connect();
+    wire.send(format!(
+        "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\n{more}Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    ))
+    .unwrap();
+    wire.answer("POST").unwrap()
 }
 
 /// The address of a page of ours as the pages of a session with these cookies, or with that root, have it.
