@@ -10,84 +10,36 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
-use http::header::{
-    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use lol_html::{Selector, Settings};
 
+use super::asked::{Admitted, Asked, admit};
 use super::body::Body;
 use super::carried;
-use super::form;
 use super::forward;
 use super::report_only;
-use super::rewritten::{self, Leaving, OpenPage, Opened};
+use super::rewritten::{self, OpenPage, Opened};
 use crate::config::file::ReturnWay;
 use crate::config::plan::Buyer;
 use crate::exchange::{Course, Exchange, Shop};
 use crate::location::Target;
 use crate::pages::Nonce;
-use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::protocol::oci::hook::Hook;
 use crate::punchout::hand_over::{self, Following};
 use crate::punchout::product_pages::{self, CartPage, ProductPages};
 use crate::punchout::record::Recorder;
-use crate::punchout::{self, bar, hygiene};
+use crate::punchout::{self, bar};
 use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
-use crate::rewrite::coding::ASKED_OF_SHOP;
 use crate::rewrite::controls::{Leave, RETURN_FORM, Seen, Way};
 use crate::rewrite::csp::Opening;
 use crate::rewrite::page::{IsReady, Page};
 use crate::rewrite::response_headers;
-use crate::session::{Session, cookie};
-use crate::upstream::{self, RequestBody};
-
-/// What is known of a request before it goes to the shop.
-struct Asked {
-    method: Method,
-    /// The path, for the log.
-    path: String,
-    /// It is for the cart page.
-    cart: bool,
-    /// It is made by a script, for a piece of a page: nothing can be added at that piece's end.
-    piece: bool,
-    /// How a page leaves for the buyer's browser.
-    leaving: Leaving,
-    /// What takes an earlier stay's cookies out of the browser; on a session's first page alone.
-    expiring: Vec<HeaderValue>,
-}
-
-impl Asked {
-    /// The answer is a cart page that carries the form which takes the cart to the hook.
-    fn submits(&self, x: &Exchange) -> bool {
-        self.cart && !self.piece && x.plan().shop.way == ReturnWay::Page
-    }
-
-    /// What goes along with the cart page that this asks for, where it is one that is read.
-    async fn along(
-        &self,
-        x: &Exchange,
-        session: &Session,
-        buyer: &Buyer,
-        headers: &HeaderMap,
-    ) -> Result<Along, Problem> {
-        let is_read = self.cart && !self.piece && (self.submits(x) || session.report_only);
-        if !is_read {
-            return Ok(Along { recorder: None, pages: None });
-        }
-        let pages = product_pages::of_session(x, session, headers).await?;
-        if x.plan().record.is_none() {
-            return Ok(Along { recorder: None, pages });
-        }
-        let way = if session.report_only { "report-only" } else { "page" };
-        let sent = punchout::jar_of(x, session, headers).await;
-        Ok(Along { recorder: Recorder::begin(x.shop(), session, buyer, &sent, way, &self.path), pages })
-    }
-}
+use crate::session::Session;
+use crate::upstream;
 
 /// What goes along with a cart page that is read as it streams past.
 pub(super) struct Along {
@@ -98,6 +50,27 @@ pub(super) struct Along {
 }
 
 impl Along {
+    /// What goes along with the cart page that is asked for, where it is one that is read.
+    async fn of(
+        asked: &Asked,
+        x: &Exchange,
+        session: &Session,
+        buyer: &Buyer,
+        headers: &HeaderMap,
+    ) -> Result<Along, Problem> {
+        let is_read = asked.cart && !asked.piece && (asked.submits(x) || session.report_only);
+        if !is_read {
+            return Ok(Along { recorder: None, pages: None });
+        }
+        let pages = product_pages::of_session(x, session, headers).await?;
+        if x.plan().record.is_none() {
+            return Ok(Along { recorder: None, pages });
+        }
+        let way = if session.report_only { "report-only" } else { "page" };
+        let sent = punchout::jar_of(x, session, headers).await;
+        Ok(Along { recorder: Recorder::begin(x.shop(), session, buyer, &sent, way, &asked.path), pages })
+    }
+
     /// The page, at its beginning.
     pub(super) fn cart_page(&mut self, shop: &Shop) -> Rc<RefCell<CartPage>> {
         Rc::new(RefCell::new(CartPage::begin(&shop.plan.shop.cart, self.pages.take())))
@@ -122,20 +95,11 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let target = Target::new(request.uri().path(), request.uri().query());
-    let may_be_first = !session.is_in_addresses() && rewritten::may_be_page(request.headers());
-    let first = may_be_first && x.sessions().first_page(session).await;
-    let asked = Asked {
-        expiring: if first { hygiene::expire(x, session, request.headers()) } else { Vec::new() },
-        method: request.method().clone(),
-        path: request.uri().path().to_owned(),
-        cart: x.plan().shop.cart_pages.iter().any(|page| page.matches(&target)),
-        piece: is_piece(request.headers()),
-        leaving: rewritten::leaving(x, request.headers(), true),
-    };
+    let asked = Asked::of(x, session, &request, &target).await;
     let (head, body) = request.into_parts();
     let carrier = carried::carrier(x, &head);
     let carrier = carrier.as_ref();
-    let mut along = asked.along(x, session, buyer, &head.headers).await?;
+    let mut along = Along::of(&asked, x, session, buyer, &head.headers).await?;
     let request = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
@@ -170,97 +134,6 @@ async fn keep_cookies(
         Some(carrier) => carried::toward_browser(x, session, &asked.path, carrier, headers).await,
         None => x.seal(session.id).close(headers),
     }
-}
-
-enum Admitted {
-    Denied(Response<Body>),
-    Upgrade(Request<Incoming>),
-    Ordinary(Request<RequestBody>),
-}
-
-/// The request as the shop gets it, if the policy lets it pass.
-async fn admit(
-    x: &Exchange,
-    session: &Session,
-    asked: &Asked,
-    target: &Target,
-    mut head: request::Parts,
-    body: Incoming,
-) -> Result<Admitted, Problem> {
-    let policy = &x.plan().shop.policy;
-    let verdict = policy.judge(&asked.method, target);
-    if let Verdict::Deny(number) = verdict {
-        return Ok(Admitted::Denied(deny(x, session, asked, number)));
-    }
-    for_session(x, &mut head, session, asked.cart).await;
-    if !asked.expiring.is_empty() {
-        hygiene::take_out(x, session, &mut head.headers);
-    }
-    if verdict == Verdict::Allow {
-        let request = Request::from_parts(head, body);
-        let upgrade = super::headers::upgrade(request.headers()).is_some();
-        return if upgrade {
-            Ok(Admitted::Upgrade(request))
-        } else {
-            forward::toward_shop(x, request).map(Admitted::Ordinary)
-        };
-    }
-    let form = form::read(&head, body).await?;
-    if let Verdict::Deny(number) = form.judge(policy, &asked.method, target)? {
-        return Ok(Admitted::Denied(deny(x, session, asked, number)));
-    }
-    let form = form.into_bytes();
-    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
-    Ok(Admitted::Ordinary(forward::toward_shop_with(x, head, RequestBody::bytes(form))))
-}
-
-/// What a session's requests never carry, and what they always do.
-async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session, cart: bool) {
-    if session.is_in_addresses() {
-        carried::toward_shop(x, session, head).await;
-    } else {
-        cookie::take_out(&mut head.headers);
-        x.seal(session.id).open(&mut head.headers);
-    }
-    let headers = &mut head.headers;
-    super::headers::strip_overrides(headers);
-    // The prices are read by the number format of one language: the one in which the session began.
-    if let Some(language) = &session.accept_language {
-        headers.insert(ACCEPT_LANGUAGE, language.clone());
-    }
-    if rewritten::may_be_page(headers) {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
-        // A piece cannot be rewritten.
-        headers.remove(RANGE);
-        headers.remove(IF_RANGE);
-        // What was kept before the session began would be shown for a 304.
-        if cart || rewritten::may_be_browser(headers) {
-            for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
-                headers.remove(name);
-            }
-        }
-    }
-}
-
-/// Denied: the buyer sees the cart, from where the way on is; a script is told so.
-fn deny(x: &Exchange, session: &Session, asked: &Asked, denial: usize) -> Response<Body> {
-    x.metrics().denied();
-    let rule = x.plan().shop.policy.denials.get(denial).map(|denial| denial.location.to_string());
-    let (reference, path, rule) = (session.reference, &asked.path, rule.as_deref());
-    tracing::info!(%reference, method = %asked.method, path, rule, code = Kind::Denied.code(), "denied in a punchout session");
-    let mut answer = Response::new(Body::Empty);
-    if asked.piece {
-        *answer.status_mut() = StatusCode::FORBIDDEN;
-    } else {
-        *answer.status_mut() = StatusCode::SEE_OTHER;
-        // Checked to be a header value when the plan was made.
-        let cart = x.at(&x.plan().shop.cart_address);
-        let cart = HeaderValue::from_str(&cart).expect("the cart's address is a header value");
-        answer.headers_mut().insert(LOCATION, cart);
-    }
-    answer.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    super::date(&mut answer);
-    answer
 }
 
 /// The shop's answer as the buyer gets it.
@@ -458,10 +331,4 @@ fn return_form() -> String {
 /// Where a page's forms may lead: our own pages, and the hook.
 fn sources(hook: Option<&Hook>) -> Vec<String> {
     std::iter::once("'self'".to_owned()).chain(hook.and_then(Hook::form_action_source)).collect()
-}
-
-/// Whether a script asks, for a piece of a page.
-fn is_piece(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-dest").is_some_and(|kind| kind == "empty")
-        || headers.get("x-requested-with").is_some_and(|by| by.as_bytes().eq_ignore_ascii_case(b"XMLHttpRequest"))
 }

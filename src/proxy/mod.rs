@@ -2,6 +2,7 @@
 
 pub mod route;
 pub mod in_session;
+mod asked;
 mod carried;
 mod form;
 mod own_pages;
