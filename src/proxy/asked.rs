@@ -1,16 +1,15 @@
 //! A session's request on its way to the shop: what is known of it, whether it may pass, and with what.
 
-use http::header::{
-    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE,
-};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::body::Body;
 use super::carried;
 use super::form;
 use super::forward;
+use super::part::{self, Asker};
 use super::rewritten::{self, Leaving};
 use crate::config::file::ReturnWay;
 use crate::exchange::Exchange;
@@ -18,7 +17,6 @@ use crate::location::Target;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
 use crate::punchout::hygiene;
-use crate::rewrite::coding::ASKED_OF_SHOP;
 use crate::session::{Session, cookie};
 use crate::upstream::RequestBody;
 
@@ -62,6 +60,12 @@ pub(super) enum Admitted {
     Denied(Response<Body>),
     Upgrade(Request<Incoming>),
     Ordinary(Request<RequestBody>),
+    /// `request` is for a part; `whole` takes its place where that is a page's.
+    Part {
+        request: Request<RequestBody>,
+        whole: Box<Request<RequestBody>>,
+        of: Asker,
+    },
 }
 
 /// The request as the shop gets it, if the policy lets it pass.
@@ -78,13 +82,28 @@ pub(super) async fn admit(
     if let Verdict::Deny(number) = verdict {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }
-    for_session(x, &mut head, session, asked.cart).await;
+    for_session(x, &mut head, session).await;
     if !asked.expiring.is_empty() {
         hygiene::take_out(x, session, &mut head.headers);
     }
+    let upgrade = super::headers::upgrade(&head.headers).is_some();
+    let may_be_page = rewritten::may_be_page(&head.headers);
+    let browser = rewritten::may_be_browser(&head.headers);
+    let is_plain = verdict == Verdict::Allow && !upgrade && body.is_end_stream();
+    if may_be_page && is_plain && part::is_asked(&head.method, &head.headers) {
+        let mut whole = head.clone();
+        part::ask_whole(&mut whole.headers, true);
+        let whole = forward::toward_shop_with(x, whole, RequestBody::Empty);
+        let of = Asker { cart: asked.cart, browser };
+        let request = forward::toward_shop_with(x, head, RequestBody::Empty);
+        return Ok(Admitted::Part { request, whole: Box::new(whole), of });
+    }
+    if may_be_page {
+        // What was kept before the session began would be shown for a 304.
+        part::ask_whole(&mut head.headers, asked.cart || browser);
+    }
     if verdict == Verdict::Allow {
         let request = Request::from_parts(head, body);
-        let upgrade = super::headers::upgrade(request.headers()).is_some();
         return if upgrade {
             Ok(Admitted::Upgrade(request))
         } else {
@@ -101,7 +120,7 @@ pub(super) async fn admit(
 }
 
 /// What a session's requests never carry, and what they always do.
-async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session, cart: bool) {
+async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session) {
     if session.is_in_addresses() {
         carried::toward_shop(x, session, head).await;
     } else {
@@ -113,18 +132,6 @@ async fn for_session(x: &Exchange, head: &mut request::Parts, session: &Session,
     // The prices are read by the number format of one language: the one in which the session began.
     if let Some(language) = &session.accept_language {
         headers.insert(ACCEPT_LANGUAGE, language.clone());
-    }
-    if rewritten::may_be_page(headers) {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ASKED_OF_SHOP));
-        // A piece cannot be rewritten.
-        headers.remove(RANGE);
-        headers.remove(IF_RANGE);
-        // What was kept before the session began would be shown for a 304.
-        if cart || rewritten::may_be_browser(headers) {
-            for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
-                headers.remove(name);
-            }
-        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::asked::{Admitted, Asked, admit};
 use super::body::Body;
 use super::carried;
 use super::forward;
+use super::part;
 use super::report_only;
 use super::rewritten::{self, OpenPage, Opened};
 use crate::config::file::ReturnWay;
@@ -39,7 +40,7 @@ use crate::rewrite::csp::Opening;
 use crate::rewrite::page::{IsReady, Page};
 use crate::rewrite::response_headers;
 use crate::session::Session;
-use crate::upstream;
+use crate::upstream::{self, RequestBody};
 
 /// What goes along with a cart page that is read as it streams past.
 pub(super) struct Along {
@@ -100,26 +101,41 @@ pub async fn serve(
     let carrier = carried::carrier(x, &head);
     let carrier = carrier.as_ref();
     let mut along = Along::of(&asked, x, session, buyer, &head.headers).await?;
-    let request = match admit(x, session, &asked, &target, head, body).await? {
+    let mut answer = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
             let mut answer = forward::forward(x, request).await?;
             keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
             return Ok(answer);
         }
-        Admitted::Ordinary(request) => request,
+        Admitted::Ordinary(request) => ask(x, request).await?,
+        Admitted::Part { request, whole, of } => {
+            let answer = ask(x, request).await?;
+            if part::is_of_page(of, answer.status(), answer.headers()) {
+                // Let go of first: the shop may have no connection beside this one.
+                drop(answer);
+                ask(x, *whole).await?
+            } else {
+                answer
+            }
+        }
     };
-    let asked_at = Instant::now();
-    let mut answer = forward::ask(x, request).await?;
-    let first_byte = asked_at.elapsed();
-    x.metrics().shop_answered(first_byte);
-    let connect = Some(answer.body().waited());
-    x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
     if let Some(pages) = &mut along.pages {
         pages.take_in(answer.headers(), &asked.path);
     }
     keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
     bring_back(x, session, buyer, &asked, carrier, answer, along).await
+}
+
+/// Asks the shop, and notes how long it took.
+async fn ask(x: &Exchange, request: Request<RequestBody>) -> Result<Response<upstream::Body>, Problem> {
+    let asked_at = Instant::now();
+    let answer = forward::ask(x, request).await?;
+    let first_byte = asked_at.elapsed();
+    x.metrics().shop_answered(first_byte);
+    let connect = Some(answer.body().waited());
+    x.course().set(Course { connect, first_byte: Some(first_byte), ..x.course().get() });
+    Ok(answer)
 }
 
 /// The shop's cookies leave sealed, or not at all.
@@ -147,6 +163,10 @@ async fn bring_back(
     along: Along,
 ) -> Result<Response<Body>, Problem> {
     expire(&asked.expiring, answer.headers_mut());
+    if asked.cart && !session.report_only && part::is_unasked(answer.status(), answer.headers()) {
+        let detail = format!("the shop answered {} to a request for the whole page", answer.status());
+        return Err(Problem::new(Kind::CartUnreadable, detail));
+    }
     let mut page = match rewritten::open(&asked.method, answer)? {
         Opened::Closed(answer) => return Ok(answer),
         Opened::Page(page) if session.report_only => {

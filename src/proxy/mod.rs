@@ -3,6 +3,7 @@
 pub mod route;
 pub mod in_session;
 mod asked;
+mod part;
 mod carried;
 mod form;
 mod own_pages;

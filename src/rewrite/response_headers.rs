@@ -97,6 +97,20 @@ fn is_html(headers: &HeaderMap) -> bool {
     essence(headers).eq_ignore_ascii_case(b"text/html") || is_xml(headers)
 }
 
+/// Whether a message brings a page, or stands for one. `None` where its head does not tell: browsers look at the bytes
+/// then, or find the types of its pieces in them.
+pub fn is_page(headers: &HeaderMap) -> Option<bool> {
+    if is_download(headers) {
+        return Some(false);
+    }
+    let kind = essence(headers).to_ascii_lowercase();
+    match kind.as_slice() {
+        b"*/*" | b"unknown/unknown" | b"application/unknown" | b"multipart/byteranges" => None,
+        kind if !kind.contains(&b'/') => None,
+        _ => Some(is_html(headers)),
+    }
+}
+
 /// Whether the page is read as XML, in which nothing may stand behind its last tag.
 pub fn is_xml(headers: &HeaderMap) -> bool {
     essence(headers).eq_ignore_ascii_case(b"application/xhtml+xml")
