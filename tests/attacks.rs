@@ -322,6 +322,25 @@ fn a_cookie_of_the_other_scheme_is_worth_nothing() {
     }
 }
 
+/// A browser sends the longer path's first, and a shop takes the first.
+#[test]
+fn a_cookie_of_an_earlier_stay_does_not_stand_in_for_the_sessions_own() {
+    let world = Punchout::start(|_| {});
+    let cookies = world.enter(&[], "");
+    let pairs = cookies.trim_end().strip_prefix("Cookie: ").unwrap();
+    assert!(pairs.contains("sid=po1."), "{cookies}");
+    world.ask("GET", "/", &cookies);
+    for old in ["sid=a-visitors-own", "sid=1", "sid="] {
+        world.ask("GET", "/", &format!("Cookie: {old}; lang=nb; {pairs}\r\n"));
+        assert_eq!(world.shop.last().all("cookie"), ["lang=nb; sid=session-1"], "{old}");
+    }
+    // A flag that the shop sets is no secret: it leaves as it is, and comes back so.
+    let moved = world.ask("GET", "/moved", &cookies);
+    assert_eq!(moved.head.all("set-cookie"), ["moved=1; Path=/; HttpOnly"]);
+    world.ask("GET", "/", &format!("Cookie: {pairs}; moved=1\r\n"));
+    assert_eq!(world.shop.last().all("cookie"), ["sid=session-1; moved=1"]);
+}
+
 #[test]
 fn the_shop_is_told_who_asks_by_us_alone() {
     let p = Punchout::start(|_| {});

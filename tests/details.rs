@@ -97,7 +97,7 @@ impl World {
         let pages = seen.iter().filter(|head| head.target().starts_with("/p/"));
         pages
             .map(|head| {
-                assert!(head.get("cookie").is_some_and(|cookie| cookie.contains("sid=s1")), "{head:?}");
+                assert!(head.get("cookie").is_some_and(|cookie| cookie.contains("sid=session-1")), "{head:?}");
                 head.target().to_owned()
             })
             .collect()
@@ -111,7 +111,7 @@ fn serve(wire: &mut Wire, head: &Head, mood: &Mood) -> Keep {
     let html = match (head.method(), path) {
         ("GET", "/login") => "<form method=post><input name=user><input name=pass></form>".to_owned(),
         ("POST", "/login") => {
-            more = "Set-Cookie: sid=s1; Path=/; HttpOnly\r\n";
+            more = "Set-Cookie: sid=session-1; Path=/; HttpOnly\r\n";
             "<a href='/logout'>bye</a>".to_owned()
         }
         (_, "/shop/cart") => return cart(wire, mood),

@@ -86,7 +86,7 @@ impl World {
 
 fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
     let (_, _) = wire.body(head, false)?;
-    let signed_in = head.get("cookie").is_some_and(|cookie| cookie.contains("sid=s1"));
+    let signed_in = head.get("cookie").is_some_and(|cookie| cookie.contains("sid=session-1"));
     let (path, query) = head.target().split_once('?').unwrap_or((head.target(), ""));
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
     let decoded: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -99,7 +99,7 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
         }
         ("POST", "/login") => {
             answer = "200 OK".to_owned();
-            more = "Set-Cookie: sid=s1; Path=/; HttpOnly\r\n";
+            more = "Set-Cookie: sid=session-1; Path=/; HttpOnly\r\n";
             "<a href='/logout'>bye</a>".to_owned()
         }
         // The successor of one that is gone.

@@ -80,7 +80,7 @@ fn the_shop_sees_plain_addresses_and_its_own_cookies_and_the_browser_sees_none()
     );
     let cart = at(&world, &root, &format!("/cart?next={root}/x"), &more);
     let seen = world.shop.last();
-    assert_eq!((seen.target(), seen.all("cookie")), ("/cart?next=/x", vec!["sid=s1"]));
+    assert_eq!((seen.target(), seen.all("cookie")), ("/cart?next=/x", vec!["sid=session-1"]));
     assert_eq!(seen.all("referer"), ["http://shop.example/a?b"]);
     assert_eq!((seen.get("x-at"), seen.get("origin")), (Some("/c"), Some("http://shop.example")));
     assert_eq!(cart.head.status(), 200);
@@ -105,7 +105,7 @@ fn the_shop_sees_plain_addresses_and_its_own_cookies_and_the_browser_sees_none()
     assert!(moved.head.all("set-cookie").is_empty());
     assert_eq!(moved.head.all("cache-control"), ["private, no-store"]);
     at(&world, &root, "/a", "");
-    assert_eq!(world.shop.last().all("cookie"), ["sid=s1; moved=1"], "kept here");
+    assert_eq!(world.shop.last().all("cookie"), ["sid=session-1; moved=1"], "kept here");
     let denied = at(&world, &root, "/checkout", "");
     assert_eq!((denied.head.status(), denied.head.get("location")), (303, Some(format!("{root}/cart").as_str())));
     for head in world.shop.seen.lock().unwrap().iter() {
@@ -151,7 +151,7 @@ fn a_session_is_reached_in_one_way_alone() {
     }
     assert_eq!(world.shop.seen(), seen, "nothing of it reached the shop");
     assert_eq!(at(&world, &mine, "/cart", &kept).head.status(), 200);
-    assert_eq!(world.shop.last().all("cookie"), ["sid=s1"]);
+    assert_eq!(world.shop.last().all("cookie"), ["sid=session-1"]);
     // The token opens it under the one id that nobody can show in a cookie.
     let token = punchout_proxy::session::id::Token::parse(token).unwrap();
     let shown = format!("Cookie: punchout={}\r\n", token.id().to_cookie());

@@ -57,7 +57,9 @@ impl World {
                 ("GET", "/login") => {
                     (200, "", "<form method=post><input name=user><input name=pass></form>".to_owned())
                 }
-                ("POST", "/login") => (200, "Set-Cookie: sid=s1; Path=/\r\n", "<a href='/logout'>bye</a>".to_owned()),
+                ("POST", "/login") => {
+                    (200, "Set-Cookie: sid=session-1; Path=/\r\n", "<a href='/logout'>bye</a>".to_owned())
+                }
                 (_, target) => match pages.iter().find(|(known, ..)| known == target) {
                     Some((_, 302, to)) => {
                         wire.send(format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"))?;

@@ -39,7 +39,8 @@ pub(super) async fn look(shop: &Shop, visit: &Visit, signed_in: &SignedIn) -> Op
             format!(
                 "with {names} alone a browser stays signed in at the shop, also after its punchout: a visitor who may order"
             ),
-            "name the shop's session cookie in `shop.seal_cookies`",
+            "name the shop's session cookie in `shop.seal_cookies` (a value of fewer than four bytes is never sealed: \
+             anybody could guess it, with or without us)",
         ),
         _ => Check::ok("sealing", format!("a browser without our cookie is signed out of the shop (it keeps {names})")),
     })

@@ -173,7 +173,7 @@ fn serve(wire: &mut Wire, head: &Head, article: &str) -> Keep {
         ("GET", "/login") => wire.send(page("<form method=post><input name=user><input name=pass></form>".into()))?,
         ("POST", "/login") => {
             let html = page("<a href='/logout'>bye</a>".into());
-            wire.send(html.replacen("\r\n", "\r\nSet-Cookie: sid=s1; Path=/; HttpOnly\r\n", 1))?;
+            wire.send(html.replacen("\r\n", "\r\nSet-Cookie: sid=session-1; Path=/; HttpOnly\r\n", 1))?;
         }
         (_, "/cart") => wire.send(page(format!(
             "<html><body><table><tr class=line><td class=name>{article}</td><td class=sku>A-1</td><td class=quantity>2</td>\
