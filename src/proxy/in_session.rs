@@ -37,7 +37,7 @@ use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
 use crate::rewrite::controls::{Leave, RETURN_FORM, Seen, Way};
 use crate::rewrite::csp::Opening;
-use crate::rewrite::page::{IsReady, Page};
+use crate::rewrite::page::Page;
 use crate::rewrite::response_headers;
 use crate::session::Session;
 use crate::upstream::{self, RequestBody};
@@ -254,7 +254,7 @@ impl Read {
         page.tap = tap;
         let cart_page = along.cart_page(shop);
         page.meanwhile = meanwhile(&cart_page);
-        // What stands behind </html> is an error in XML.
+        // What stands behind </html> is an error in XML, and inside the page to browsers.
         Read { cart_page, may_wait: !response_headers::is_xml(&page.head.headers), following }
     }
 }
@@ -292,7 +292,7 @@ fn changes<'p>(
         end.push_str(&hydrated.element(&plan.prefix, nonce, &leave));
     }
     let seen = Rc::new(Seen::default());
-    let mut is_ready: Option<IsReady> = None;
+    let mut at_document_end = false;
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if let Some(Read {
         cart_page,
         may_wait,
@@ -305,10 +305,7 @@ fn changes<'p>(
         let readers = reader.handlers().into_iter().map(owned).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let served_by = x.shop().clone();
-        if may_wait && cart_page.borrow().waits() {
-            let page = cart_page.clone();
-            is_ready = Some(Box::new(move || page.borrow_mut().is_known()));
-        }
+        at_document_end = may_wait;
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
             if !may_wait && !cart_page.borrow_mut().is_known() {
@@ -338,8 +335,16 @@ fn changes<'p>(
             if end.is_empty() { None } else { Some(Box::new(move || end)) };
         (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
-    let page =
-        Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, is_ready, seen };
+    let page = Page {
+        controls: &shop.checkout,
+        leave,
+        hide: &shop.hide,
+        opening,
+        readers,
+        end_of_body,
+        at_document_end,
+        seen,
+    };
     (page, on_failure)
 }
 
