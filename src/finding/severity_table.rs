@@ -30,6 +30,8 @@ pub const KNOWN: &[Known] = &[
     firm(code::HOOK_NO_LONGER_ALLOWED),
     firm(code::NO_HOOK),
     firm(code::CART_UNCLOSED),
+    usual(code::CART_BROKEN_OFF, Severity::Error),
+    firm(code::CART_STATUS),
     usual(code::VALUE_CUT, Severity::Error),
     firm(code::CART_TOO_LONG),
     firm(code::LINE_VALUE_MISSING),

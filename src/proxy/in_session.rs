@@ -11,7 +11,7 @@ use std::task::Context;
 use std::time::Instant;
 
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use lol_html::{Selector, Settings};
 
@@ -73,8 +73,8 @@ impl Along {
     }
 
     /// The page, at its beginning.
-    pub(super) fn cart_page(&mut self, shop: &Shop) -> Rc<RefCell<CartPage>> {
-        Rc::new(RefCell::new(CartPage::begin(&shop.plan.shop.cart, self.pages.take())))
+    pub(super) fn cart_page(&mut self, shop: &Shop, status: StatusCode) -> Rc<RefCell<CartPage>> {
+        Rc::new(RefCell::new(CartPage::begin(&shop.plan.shop.cart, self.pages.take(), status)))
     }
 }
 
@@ -252,7 +252,7 @@ impl Read {
     fn begin(shop: &Shop, page: &mut OpenPage, mut along: Along) -> Read {
         let (tap, following) = along.recorder.take().map(|one| Following::begin(one, &page.head.headers)).unzip();
         page.tap = tap;
-        let cart_page = along.cart_page(shop);
+        let cart_page = along.cart_page(shop, page.head.status);
         page.meanwhile = meanwhile(&cart_page);
         // What stands behind </html> is an error in XML, and inside the page to browsers.
         Read { cart_page, may_wait: !response_headers::is_xml(&page.head.headers), following }

@@ -32,7 +32,7 @@ pub(super) fn look(
     let shop = x.shop().clone();
     let (tap, following) = along.recorder.take().map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
     page.tap = tap;
-    let cart_page = along.cart_page(&shop);
+    let cart_page = along.cart_page(&shop, page.head.status);
     page.meanwhile = meanwhile(&cart_page);
     let seen = Rc::new(Seen::default());
     let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
