@@ -95,6 +95,8 @@ pub mod code {
     pub const CART_BROKEN_OFF: &str = "PO-CART-BROKEN-OFF";
     /// The shop answered its cart page with a status that says that it is none.
     pub const CART_STATUS: &str = "PO-CART-STATUS";
+    /// The shop has signed the buyer out since the session began: what it shows are a visitor's prices.
+    pub const SIGNED_OUT: &str = "PO-SIGNED-OUT";
     /// A text on the page was longer than any value is read, and was cut.
     pub const VALUE_CUT: &str = "PO-VALUE-CUT";
     /// The cart holds more lines than the configured limit.

@@ -32,6 +32,7 @@ pub const KNOWN: &[Known] = &[
     firm(code::CART_UNCLOSED),
     usual(code::CART_BROKEN_OFF, Severity::Error),
     firm(code::CART_STATUS),
+    usual(code::SIGNED_OUT, Severity::Error),
     usual(code::VALUE_CUT, Severity::Error),
     firm(code::CART_TOO_LONG),
     firm(code::LINE_VALUE_MISSING),

@@ -32,6 +32,7 @@ use crate::protocol::oci::hook::Hook;
 use crate::punchout::hand_over::{self, Following};
 use crate::punchout::product_pages::{self, CartPage, ProductPages};
 use crate::punchout::record::Recorder;
+use crate::punchout::signed_in::Watched;
 use crate::punchout::{self, bar};
 use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
@@ -302,7 +303,9 @@ fn changes<'p>(
         let reader = cart_page.borrow().reader().clone();
         // The page's own settings outlive this borrow of the plan.
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
-        let readers = reader.handlers().into_iter().map(owned).collect();
+        let watched = Watched::of(x.shop(), session);
+        let sign = watched.iter().map(Watched::handler);
+        let readers = reader.handlers().into_iter().map(owned).chain(sign).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let served_by = x.shop().clone();
         at_document_end = may_wait;
@@ -311,7 +314,8 @@ fn changes<'p>(
             if !may_wait && !cart_page.borrow_mut().is_known() {
                 return hand_over::closed(&leave) + &end;
             }
-            let (cart, articles) = cart_page.borrow_mut().finish();
+            let (mut cart, articles) = cart_page.borrow_mut().finish();
+            watched.iter().for_each(|watched| watched.judge(&mut cart));
             hand_over::count_rules(&served_by, (&cart, &articles), Some(seen.controls.get()));
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
@@ -333,7 +337,9 @@ fn changes<'p>(
         };
         let at_end: Option<Box<dyn FnOnce() -> String>> =
             if end.is_empty() { None } else { Some(Box::new(move || end)) };
-        (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
+        // Where the cart is read by our return page, the page that the buyer sees tells what it shows.
+        let watched = if cart_page { Watched::of(x.shop(), session) } else { None };
+        (watched.iter().map(Watched::handler).collect(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
     let page = Page {
         controls: &shop.checkout,
