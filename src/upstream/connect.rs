@@ -1,6 +1,7 @@
 //! Opening a connection to the shop: resolve anew, try every address, TLS where the origin asks for it.
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,6 +10,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio_rustls::TlsConnector;
@@ -17,6 +19,9 @@ use url::Host;
 
 use super::judge::{Judge, in_words};
 use super::{Origin, Trust};
+
+/// Bytes that wait in the machine to be sent.
+const UNSENT: u32 = 1 << 20;
 
 /// What is done to a TCP connection before HTTP is spoken on it.
 #[derive(Clone)]
@@ -148,6 +153,7 @@ pub(super) async fn connect(origin: &Origin) -> io::Result<Stream> {
             }
         };
         tcp.set_nodelay(true)?;
+        bound_unsent(&tcp);
         return match &origin.connector {
             Connector::Plain => Ok(Stream::Tcp(tcp)),
             Connector::Tls { connector, name } => {
@@ -157,6 +163,15 @@ pub(super) async fn connect(origin: &Origin) -> io::Result<Stream> {
         };
     }
     Err(last)
+}
+
+/// Bounds what the machine takes to send on a connection whose other side does not read. Left to itself it takes
+/// [several times as much](https://docs.kernel.org/networking/ip-sysctl.html), and because of how fast it does so, grows
+/// the buffer of the side that writes too: twenty megabytes and more for one reader who sleeps. What is on its way does
+/// not count, so nothing becomes slower.
+pub fn bound_unsent<S: AsFd>(socket: &S) {
+    // A kernel without it serves as well.
+    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
 }
 
 /// A certificate that is refused, in words that help.

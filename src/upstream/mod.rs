@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use body::{Body, BodyError};
 pub use certificate::{Certificate, certificate};
-pub use connect::Stream;
+pub use connect::{Stream, bound_unsent};
 pub use live::Live;
 pub use origin::{Origin, OriginError, Scheme, Trust};
 pub use pool::Pool;
