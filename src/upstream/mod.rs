@@ -10,6 +10,7 @@ mod connect;
 mod judge;
 mod link;
 mod live;
+mod names;
 mod origin;
 mod pool;
 mod replay;
