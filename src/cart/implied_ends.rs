@@ -31,6 +31,8 @@ pub(super) enum Tag {
     Block,
     /// `br`: no block, yet a border of text.
     Break,
+    /// `del`, `ins`, `s`, `strike`: no block, yet what is struck out is another text than what stands beside it.
+    Change,
     /// Runs on with the text around it.
     Inline,
 }
@@ -57,6 +59,7 @@ impl Tag {
             | "figure" | "footer" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "header" | "hgroup" | "hr"
             | "listing" | "main" | "nav" | "pre" | "search" | "section" | "summary" | "template" => Tag::Block,
             "br" => Tag::Break,
+            "del" | "ins" | "s" | "strike" => Tag::Change,
             _ => Tag::Inline,
         }
     }

@@ -345,7 +345,12 @@ fn is_minus(c: char) -> bool {
 
 /// A space that may group digits. Line feeds and tabs come from the layout of the source, never from a number.
 fn is_group_space(c: char) -> bool {
-    matches!(c, ' ' | '\u{A0}' | '\u{2007}' | '\u{2008}' | '\u{2009}' | '\u{202F}' | '\u{2006}')
+    c == ' ' || is_bound_space(c)
+}
+
+/// A space that nobody writes between two numbers, for it keeps them on one line.
+pub(super) fn is_bound_space(c: char) -> bool {
+    matches!(c, '\u{A0}' | '\u{2007}' | '\u{2008}' | '\u{2009}' | '\u{202F}' | '\u{2006}')
 }
 
 fn numbers(text: &str) -> Vec<Number<'_>> {
@@ -389,6 +394,20 @@ fn number_at(text: &str, start: usize) -> Number<'_> {
     }
     let (dash, end) = dash_after(text, end);
     Number { text: &text[start..end], start, end, digits, marks, dash }
+}
+
+/// Whether the digits at the end of `left` are a part of the group of three that `right` completes, before a fraction:
+/// `1 2` and `34,56`, which are a number together and none apart.
+pub(super) fn completes_group(left: &str, right: &str) -> bool {
+    let before = left.trim_end_matches(|c: char| c.is_ascii_digit());
+    let mut grouped = before.chars().rev();
+    let rest = digit_run(right);
+    let mut behind = right[rest.len()..].chars();
+    grouped.next().is_some_and(is_bound_space)
+        && grouped.next().is_some_and(|c| c.is_ascii_digit())
+        && left.len() - before.len() + rest.len() == 3
+        && matches!(behind.next(), Some('.' | ','))
+        && behind.next().is_some_and(|c| c.is_ascii_digit())
 }
 
 fn digit_run(text: &str) -> &str {

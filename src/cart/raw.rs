@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+use std::ops::Range;
+
 use lol_html::html_content::{TextChunk, TextType};
 
 use crate::finding::Finding;
+
+use super::price;
 
 /// Longest text of one value; the rest is cut.
 pub(super) const MAX_VALUE_BYTES: usize = 8 << 10;
@@ -72,6 +76,10 @@ pub(super) struct Text {
     value: String,
     /// Where in `value` the text node begins that has not ended: up to there it is decoded.
     node: usize,
+    /// Where in `value` tags stand behind a digit: an element begins or ends there.
+    borders: Vec<usize>,
+    /// Where in the page its last piece ends.
+    end: usize,
     pub(super) closed: bool,
     cut: bool,
 }
@@ -79,7 +87,7 @@ pub(super) struct Text {
 impl Text {
     pub(super) fn decoded(value: String) -> Self {
         let node = value.len();
-        Text { value, node, closed: true, cut: false }
+        Text { value, node, closed: true, ..Text::default() }
     }
 
     /// Of a value that is there as a whole.
@@ -95,6 +103,11 @@ impl Text {
         if !chunk.text_type().allows_html_entities() && chunk.text_type() != TextType::CDataSection {
             return 0;
         }
+        let piece = chunk.source_location().bytes();
+        if self.node == self.value.len() && piece.start > self.end && self.value.trim_end().ends_with(is_digit) {
+            self.borders.push(self.node);
+        }
+        self.end = self.end.max(piece.end);
         let before = self.value.len();
         if self.value.len() + chunk.as_str().len() <= MAX_VALUE_BYTES {
             self.value.push_str(chunk.as_str());
@@ -128,6 +141,13 @@ impl Text {
         self.node = self.value.len();
     }
 
+    /// A comment or the like stands in the page, and is nothing to who reads the text.
+    pub(super) fn pass_over(&mut self, nothing: &Range<usize>) {
+        if nothing.start == self.end {
+            self.end = nothing.end;
+        }
+    }
+
     pub(super) fn close(&mut self) {
         if !self.closed {
             self.end_node(true);
@@ -143,10 +163,32 @@ impl Text {
         &self.value
     }
 
+    /// The text as an amount: digits of two elements are two numbers, `249<sup>90</sup>` and `<i>3</i> <i>249</i>`. Not
+    /// so where a no-break space groups them, or a decimal sign joins them.
+    pub(super) fn as_amount(&self) -> Cow<'_, str> {
+        let mut parted = Cow::Borrowed(self.as_str());
+        for &at in self.borders.iter().rev() {
+            let (left, right) = (self.value[..at].trim_end(), self.value[at..].trim_start());
+            let between = &self.value[left.len()..self.value.len() - right.len()];
+            let is_one = match between {
+                "" => price::completes_group(left, right),
+                spaces => spaces.chars().all(price::is_bound_space),
+            };
+            if right.starts_with(is_digit) && !is_one {
+                parted.to_mut().insert(at, '\n');
+            }
+        }
+        parted
+    }
+
     /// Whether there was more than [`MAX_VALUE_BYTES`].
     pub(super) fn was_cut(&self) -> bool {
         self.cut
     }
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
 }
 
 /// For item numbers: every space counts, and a no-break space is one, because a page can only print runs that way. Runs

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use encoding_rs::Encoding;
-use lol_html::html_content::{Element, TextChunk};
+use lol_html::html_content::{Comment, Element, TextChunk};
 use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
 
 use crate::cart::Cart;
@@ -21,7 +21,7 @@ use crate::cart::gathered::Gathered;
 use crate::finding::{Finding, Severity, code};
 
 use super::raw::Seen;
-use super::rules::{At, Lines, Rows, Rules, ScriptPlace};
+use super::rules::{At, Lines, Read, Rows, Rules, ScriptPlace};
 use super::texts::Texts;
 use page::Page;
 use script::Scripts;
@@ -130,7 +130,7 @@ fn markup_handlers<'r>(rows: &'r Rows, page: &Rc<RefCell<Page>>) -> Handlers<'r>
     }
     for (index, read) in rows.reads.iter().enumerate().skip(1) {
         let found = on_element(page, move |page, element, at| page.value(index, element, at));
-        let found = if read.text { with_text(page, found, index) } else { found };
+        let found = if read.text { with_text(page, found, index, read) } else { found };
         handlers.push((Cow::Borrowed(&read.selector), found));
     }
     for (index, mark) in rows.empty.iter().enumerate() {
@@ -172,7 +172,7 @@ fn script_handlers<'r>(
 
 fn on_line(rows: &Rows, page: &Rc<RefCell<Page>>) -> ElementContentHandlers<'static> {
     let found = on_element(page, |page, element, at| page.line(element, at));
-    if rows.reads[0].text { with_text(page, found, 0) } else { found }
+    if rows.reads[0].text { with_text(page, found, 0, &rows.reads[0]) } else { found }
 }
 
 /// `enter` says whether the end of the element has to be known.
@@ -198,11 +198,21 @@ fn on_element(
 fn with_text(
     page: &Rc<RefCell<Page>>,
     handlers: ElementContentHandlers<'static>,
-    read: usize,
+    index: usize,
+    read: &Read,
 ) -> ElementContentHandlers<'static> {
+    let handlers = if read.is_amount {
+        let page = Rc::clone(page);
+        handlers.comments(move |comment: &mut Comment<'_>| {
+            page.borrow_mut().pass_over(&comment.source_location().bytes());
+            Ok(())
+        })
+    } else {
+        handlers
+    };
     let page = Rc::clone(page);
     handlers.text(move |chunk: &mut TextChunk<'_>| {
-        page.borrow_mut().text(read, chunk);
+        page.borrow_mut().text(index, chunk);
         Ok(())
     })
 }

@@ -214,6 +214,8 @@ pub(super) struct Read {
     /// As written, without the line.
     pub(super) written: String,
     pub(super) text: bool,
+    /// Its text is an amount or a quantity.
+    pub(super) is_amount: bool,
     /// Attribute names in small letters.
     pub(super) attributes: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! The texts of one line, each from the first of its places that holds something.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::price::{DecimalSign, NumberFormat};
@@ -124,12 +125,15 @@ fn found_at(line: &RawLine, place: &Place) -> Option<Found> {
 fn captured(line: &RawLine, place: &Place, read: usize, part: Part) -> impl Iterator<Item = Found> {
     line.captures.iter().filter(move |capture| capture.read == read).filter_map(move |capture| {
         let (raw, cut, is_number) = match part {
-            Part::Text => (capture.text.as_str(), capture.text.was_cut(), capture.is_number),
+            Part::Text if place.spaces == Spaces::Lines => {
+                (capture.text.as_amount(), capture.text.was_cut(), capture.is_number)
+            }
+            Part::Text => (Cow::Borrowed(capture.text.as_str()), capture.text.was_cut(), capture.is_number),
             Part::Attribute(index) => {
-                (capture.attributes[index].as_deref()?, false, capture.number_attribute == Some(index))
+                (Cow::Borrowed(capture.attributes[index].as_deref()?), false, capture.number_attribute == Some(index))
             }
         };
-        let text = picked(place, &spaced(place, raw))?;
+        let text = picked(place, &spaced(place, &raw))?;
         let numbers = if is_number { Some(NumberFormat::Known(DecimalSign::Point)) } else { place.numbers };
         Some(Found { text, numbers, cut, is_default: false })
     })

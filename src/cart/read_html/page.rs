@@ -1,5 +1,6 @@
 //! The state while a page streams past: which elements are open as a browser would see it, and what they said.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use lol_html::html_content::{Element, TextChunk};
@@ -54,6 +55,8 @@ impl Page {
         }
         if tag.parts_text() {
             self.part_text();
+        } else if name == "wbr" {
+            self.pass_over(&element.source_location().bytes());
         }
         // The line itself may have been closed just now.
         let is_open = self.line.is_some() && tag.matters() && element.can_have_content();
@@ -98,6 +101,13 @@ impl Page {
         let Some(line) = &mut self.line else { return };
         for capture in line.captures.iter_mut().filter(|capture| capture.open && capture.read == read) {
             self.bytes += capture.text.push(chunk);
+        }
+    }
+
+    /// A comment or the like, which parts no digits.
+    pub(super) fn pass_over(&mut self, nothing: &Range<usize>) {
+        if let Some(line) = &mut self.line {
+            line.captures.iter_mut().filter(|capture| capture.open).for_each(|capture| capture.text.pass_over(nothing));
         }
     }
 

@@ -50,7 +50,7 @@ fn texts_are_joined_decoded_and_folded() {
     let cart = cart(
         "<div class=line><a class=name> Screw &quot;M8&quot;\n <b>x&nbsp;20</b><!-- a --> &amp;amp; <250 g><br>zinc<script>no()</script></a>\
          <i class=sku> 031710&nbsp;   005  100 </i><i class=qty>2</i>\
-         <span class=price><span>k&#114;&nbsp;</span>1<span>2</span>,<bdi>50</bdi></span></div>",
+         <span class=price><span>k&#114;&nbsp;</span>1<wbr>2<!-- -->,<bdi>50</bdi></span></div>",
     );
     assert_eq!(lines(&cart), ["Screw \"M8\" x 20 &amp; <250 g> zinc|031710    005  100|2|12.50"]);
     assert_eq!(codes(&cart), [""; 0]);

@@ -204,7 +204,13 @@ impl Compiler {
         }
         let line = self.line.clone();
         let selector = if written.is_empty() { line.parse().ok()? } else { self.combined(field, written)? };
-        self.reads.push(Read { selector, written: written.to_owned(), text: false, attributes: vec![] });
+        self.reads.push(Read {
+            selector,
+            written: written.to_owned(),
+            text: false,
+            is_amount: false,
+            attributes: vec![],
+        });
         Some(self.reads.len() - 1)
     }
 
@@ -248,6 +254,7 @@ impl Compiler {
                 self.refuse_minor_units(field, long.minor_units.as_ref())?;
                 let attribute = long.attribute.or_else(|| (kind == Kind::Link).then(|| "href".to_owned()));
                 let read = self.read_of(field, select)?;
+                self.reads[read].is_amount |= kind == Kind::Amount;
                 (read, self.part(field, read, attribute)?)
             };
             if long.every {
