@@ -18,6 +18,7 @@ use super::worker::{Arrival, Desk};
 use crate::config::Plans;
 use crate::config::plan::Listener;
 use crate::config::tls::Look;
+use crate::upstream::bound_unsent;
 
 /// How long to wait when the machine has no descriptor or memory for another connection.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
@@ -50,6 +51,8 @@ pub(super) fn sockets(
             None => listen(listener.address, backlog)?,
         };
         socket.set_nonblocking(true)?;
+        // Connections have it of the socket that takes them.
+        bound_unsent(&socket);
         sockets.push((socket, listener));
     }
     match inherited.first() {

@@ -9,9 +9,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use super::Origin;
 use super::connect::{Connector, builder, connect};
 use super::judge::{Judge, in_words, time};
+use super::names::Names;
+use super::{Origin, PoolLimits};
 
 /// The last second of the year 9999: by then every certificate has ended, and the verifier says when.
 const FAR: Duration = Duration::from_secs(253_402_300_799);
@@ -46,7 +47,7 @@ pub async fn certificate(origin: &Origin) -> io::Result<Certificate> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let mut looked_at = origin.clone();
     looked_at.connector = Connector::Tls { connector: TlsConnector::from(Arc::new(config)), name: name.clone() };
-    drop(connect(&looked_at).await?);
+    drop(connect(&looked_at, &Names::of(origin), PoolLimits::default().connect_timeout).await?);
     let seen = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     seen.ok_or_else(|| io::Error::other("the server showed no certificate"))
 }

@@ -1,22 +1,30 @@
-//! Opening a connection to the shop: resolve anew, try every address, TLS where the origin asks for it.
+//! Opening a connection to the shop: every address of its name is tried, TLS where the origin asks for it.
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::judge::{Judge, in_words};
+use super::names::Names;
 use super::{Origin, Trust};
+
+/// Bytes that wait in the machine to be sent.
+const UNSENT: u32 = 1 << 20;
 
 /// What is done to a TCP connection before HTTP is spoken on it.
 #[derive(Clone)]
@@ -130,33 +138,55 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
-/// Opens a connection. The name is resolved each time, so that a shop that moved is found.
+/// Opens a connection. The name is looked up each time, and every address of it is tried; one that is silent has its
+/// share of the time alone.
 ///
 /// # Errors
-/// The last address's error when none answers.
-pub(super) async fn connect(origin: &Origin) -> io::Result<Stream> {
+/// That of the name, or the last address's when none answers.
+pub(super) async fn connect(origin: &Origin, names: &Names, within: Duration) -> io::Result<Stream> {
+    let end = Instant::now() + within;
+    let late = |what: &str| io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {within:?}"));
     if let Some(socket) = &origin.socket {
-        return UnixStream::connect(socket).await.map(Stream::Unix);
+        let stream = timeout_at(end, UnixStream::connect(socket)).await;
+        return stream.map_err(|_| late("no connection"))?.map(Stream::Unix);
     }
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the shop's name has no address");
-    for address in lookup_host((origin.host(), origin.port())).await? {
-        let tcp = match TcpStream::connect(address).await {
-            Ok(tcp) => tcp,
-            Err(error) => {
-                last = error;
-                continue;
-            }
-        };
-        tcp.set_nodelay(true)?;
-        return match &origin.connector {
-            Connector::Plain => Ok(Stream::Tcp(tcp)),
-            Connector::Tls { connector, name } => {
-                let tls = connector.connect(name.clone(), tcp).await.map_err(told);
-                tls.map(|tls| Stream::Tls(Box::new(tls)))
-            }
-        };
+    let tcp = connect_tcp(names, within, end).await?;
+    tcp.set_nodelay(true)?;
+    bound_unsent(&tcp);
+    match &origin.connector {
+        Connector::Plain => Ok(Stream::Tcp(tcp)),
+        Connector::Tls { connector, name } => {
+            let tls = timeout_at(end, connector.connect(name.clone(), tcp)).await;
+            let tls = tls.map_err(|_| late("a connection, but no TLS"))?.map_err(told)?;
+            Ok(Stream::Tls(Box::new(tls)))
+        }
     }
-    Err(last)
+}
+
+async fn connect_tcp(names: &Names, within: Duration, end: Instant) -> io::Result<TcpStream> {
+    let addresses = names.addresses(within).await?;
+    let mut last = None;
+    for (tried, &address) in addresses.iter().enumerate() {
+        let share = end.saturating_duration_since(Instant::now()) / (addresses.len() - tried) as u32;
+        let error = match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => io::Error::new(error.kind(), format!("{address}: {error}")),
+            Err(_) => io::Error::new(io::ErrorKind::TimedOut, format!("{address}: no connection within {share:.1?}")),
+        };
+        names.shun(address);
+        last = Some(error);
+    }
+    // Names have one address at least.
+    Err(last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+}
+
+/// Bounds what the machine takes to send on a connection whose other side does not read. Left to itself it takes
+/// [several times as much](https://docs.kernel.org/networking/ip-sysctl.html), and because of how fast it does so, grows
+/// the buffer of the side that writes too: twenty megabytes and more for one reader who sleeps. What is on its way does
+/// not count, so nothing becomes slower.
+pub fn bound_unsent<S: AsFd>(socket: &S) {
+    // A kernel without it serves as well.
+    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
 }
 
 /// A certificate that is refused, in words that help.

@@ -33,6 +33,7 @@ pub(super) struct Link {
     /// How long the request under way waited for this connection.
     pub(super) waited: Duration,
     pub(super) idle_since: Instant,
+    pub(super) made: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -55,6 +56,7 @@ impl Link {
             reused: false,
             waited: Duration::ZERO,
             idle_since: now,
+            made: now,
             _permit: permit,
         })
     }

@@ -10,6 +10,7 @@ mod connect;
 mod judge;
 mod link;
 mod live;
+mod names;
 mod origin;
 mod pool;
 mod replay;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 pub use body::{Body, BodyError};
 pub use certificate::{Certificate, certificate};
-pub use connect::Stream;
+pub use connect::{Stream, bound_unsent};
 pub use live::Live;
 pub use origin::{Origin, OriginError, Scheme, Trust};
 pub use pool::Pool;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::connect::connect;
 use super::link::{Failed, Link};
+use super::names::Names;
 use super::request_body::{Progress, wait_for_continue};
 use super::retry::{Attempt, again, repeatable};
 use super::{Body, Live, Origin, PoolLimits, RequestBody};
@@ -24,6 +25,9 @@ use crate::problem::{Kind, Problem};
 
 /// How often connections that lay idle too long are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long a connection is used where the shop has a name. A busy one would never be made anew, and never be found to
+/// lead to where the shop was before it moved.
+const LONGEST_LIFE: Duration = Duration::from_secs(60);
 /// What a client is told when the shop is busy or cannot be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -33,6 +37,7 @@ const HYPER_FIELDS: usize = 100;
 /// The connections of one worker. Lives on that worker's thread alone.
 pub struct Pool {
     origin: Origin,
+    names: Names,
     limits: PoolLimits,
     live: Arc<Live>,
     builder: Builder,
@@ -46,6 +51,11 @@ impl Pool {
     /// A pool whose connections count in `live`. Must be called inside a `LocalSet` or local runtime: a task on it
     /// drops what lay idle too long.
     pub fn new(origin: Origin, limits: PoolLimits, live: Arc<Live>) -> Rc<Self> {
+        let names = Names::of(&origin);
+        Pool::by_names(origin, names, limits, live)
+    }
+
+    fn by_names(origin: Origin, names: Names, limits: PoolLimits, live: Arc<Live>) -> Rc<Self> {
         let mut builder = Builder::new();
         builder.max_header_size(limits.head_size);
         if limits.head_fields != HYPER_FIELDS {
@@ -56,6 +66,7 @@ impl Pool {
         }
         let pool = Rc::new(Pool {
             origin,
+            names,
             limits,
             live,
             builder,
@@ -209,17 +220,13 @@ impl Pool {
 
     async fn open(&self, permit: OwnedSemaphorePermit) -> Result<Box<Link>, Problem> {
         let opening = async {
-            let stream = connect(&self.origin).await?;
+            let stream = connect(&self.origin, &self.names, self.limits.connect_timeout).await?;
             self.builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
         };
-        match timeout(self.limits.connect_timeout, opening).await {
-            Ok(Ok((requests, driver))) => Ok(Link::new(requests, driver, permit)),
-            Ok(Err(error)) => {
+        match opening.await {
+            Ok((requests, driver)) => Ok(Link::new(requests, driver, permit)),
+            Err(error) => {
                 Err(Problem::new(Kind::ShopUnreachable, format!("{}: {error}", self.origin)).retry_after(TRY_AGAIN))
-            }
-            Err(_) => {
-                let detail = format!("{}: no connection within {:?}", self.origin, self.limits.connect_timeout);
-                Err(Problem::new(Kind::ShopUnreachable, detail).retry_after(TRY_AGAIN))
             }
         }
     }
@@ -227,6 +234,10 @@ impl Pool {
     /// Takes a connection back whose answer has ended: to the next who waits, or to the idle ones, or to its end.
     pub(super) fn give_back(&self, mut link: Box<Link>) {
         if !link.is_free() {
+            return;
+        }
+        let now = Instant::now();
+        if self.names.may_move() && now.duration_since(link.made) >= LONGEST_LIFE {
             return;
         }
         link.reused = true;
@@ -241,7 +252,7 @@ impl Pool {
             // Somebody on another worker waits: closing this one lets them open theirs.
             return;
         }
-        link.idle_since = Instant::now();
+        link.idle_since = now;
         self.idle.borrow_mut().push_back(link);
     }
 
@@ -301,5 +312,62 @@ fn explain(failed: &Failed, progress: Option<&Progress>) -> Problem {
             Some(source) => Problem::new(Kind::ShopBroken, format!("{error}: {source}")),
             None => Problem::new(Kind::ShopBroken, error.to_string()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    /// A shop whose pages say which it is.
+    async fn shop(name: &'static str) -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::task::spawn_local(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                tokio::task::spawn_local(async move {
+                    let mut head = [0; 1024];
+                    while client.read(&mut head).await.is_ok_and(|read| read > 0) {
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len());
+                        client.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_busy_connection_too_ends_some_time_and_the_next_goes_where_the_shop_has_moved() {
+        LocalSet::new()
+            .run_until(async {
+                let (old, new) = (shop("old").await, shop("new").await);
+                let now = Arc::new(Mutex::new(old));
+                let leads = now.clone();
+                let origin = Origin::from_url(&"http://shop.example".parse().unwrap()).unwrap();
+                let names = Names::asked_of(&origin, Arc::new(move |_, _| Ok(vec![*leads.lock().unwrap()])));
+                let pool = Pool::by_names(origin, names, PoolLimits::default(), Live::new(2));
+                let ask = async || {
+                    let request = Request::get("/").body(RequestBody::Empty).unwrap();
+                    pool.send(request).await.unwrap().into_body().read_all(9).await.unwrap()
+                };
+                assert_eq!(ask().await, "old");
+                *now.lock().unwrap() = new;
+                for _ in 0..3 {
+                    assert_eq!(ask().await, "old", "it is used again and again");
+                }
+                for link in &mut *pool.idle.borrow_mut() {
+                    link.made = link.made.checked_sub(LONGEST_LIFE).expect("this machine has been up for so long");
+                }
+                assert_eq!(ask().await, "old", "once more");
+                assert_eq!(ask().await, "new");
+            })
+            .await;
     }
 }

@@ -234,7 +234,11 @@ pub struct Shop {
 impl Shop {
     /// Calls `serve` for each request whose head has come; its body is still on the wire.
     pub fn start(serve: impl Fn(&mut Wire, &Head) -> Keep + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Shop::at(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    /// The same where `listener` is bound.
+    pub fn at(listener: TcpListener, serve: impl Fn(&mut Wire, &Head) -> Keep + Send + Sync + 'static) -> Self {
         let shop = Shop {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
