@@ -282,6 +282,7 @@ fn number_in(text: &str) -> Result<Number<'_>, PriceError> {
             return Err(PriceError::Several(shown(text)));
         }
         check_before(text, amount)?;
+        check_beside(text, amount)?;
         check_sign(text, amount)?;
     }
     Ok(first)
@@ -310,6 +311,18 @@ fn check_before(text: &str, number: &Number<'_>) -> Result<(), PriceError> {
         Some(',' | '\'' | '’') => Err(PriceError::Malformed(shown(text))),
         Some('.') if !before.next().is_some_and(char::is_alphabetic) => Err(PriceError::Malformed(shown(text))),
         _ => Ok(()),
+    }
+}
+
+/// Guards against reading `1½` as one, and the digits that stand glued to a number in another script or raised (`10²`).
+fn check_beside(text: &str, number: &Number<'_>) -> Result<(), PriceError> {
+    let (before, after) = (&text[..number.start], &text[number.end..]);
+    let glued = before.chars().next_back().into_iter().chain(after.chars().next());
+    let spaced = before.trim_end().chars().next_back().into_iter().chain(after.trim_start().chars().next());
+    let is_part = |c: char| matches!(c, '\u{BC}'..='\u{BE}' | '\u{2150}'..='\u{215F}' | '\u{2189}');
+    match glued.into_iter().any(char::is_numeric) || spaced.into_iter().any(is_part) {
+        true => Err(PriceError::Malformed(shown(text))),
+        false => Ok(()),
     }
 }
 

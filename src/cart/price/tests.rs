@@ -56,6 +56,10 @@ fn what_cannot_be_told_is_refused() {
     for text in [".50", " ,50", "1,23.45", "1.23.456", "1,234.5.6", "1.234.56", "1,234,-", "12,34,567.00"] {
         assert!(matches!(read(text), Err(PriceError::Malformed(_))), "{text}: {:?}", read(text));
     }
+    for text in ["1½", "kr 1 ½", "½1", "10²", "249,90¹", "\u{662}5"] {
+        assert!(matches!(read(text), Err(PriceError::Malformed(_))), "{text}: {:?}", read(text));
+    }
+    assert_eq!(read("2,50 pr m²").as_deref(), Ok("2.50"));
     assert!(matches!(read("Call us"), Err(PriceError::NoNumber(_))));
     assert!(matches!(read(&"9".repeat(40)), Err(PriceError::TooLarge(_))));
     assert!(matches!(read("5.00 USD 5.00 EUR"), Err(PriceError::Currencies(_))));
