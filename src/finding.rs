@@ -127,6 +127,8 @@ pub mod code {
     pub const PRICE_NET: &str = "PO-PRICE-NET";
     /// A discount that the shop shows apart was taken off the price.
     pub const DISCOUNT_FOLDED: &str = "PO-DISCOUNT-FOLDED";
+    /// A line's total may be before or after its discount, and nothing tells which.
+    pub const DISCOUNT_UNCLEAR: &str = "PO-DISCOUNT-UNCLEAR";
     /// A discount is larger than what it is taken off.
     pub const DISCOUNT_TOO_LARGE: &str = "PO-DISCOUNT-TOO-LARGE";
     /// A cost beside the lines (freight, a fee) became a line of its own.

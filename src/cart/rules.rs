@@ -132,6 +132,8 @@ pub(super) struct Money {
     pub(super) sums: Vec<Beside>,
     pub(super) tolerance: Option<Decimal>,
     pub(super) sum_mismatch: Severity,
+    /// Whether a line's total is after its discount, where its numbers are not to tell.
+    pub(super) discount_in_total: Option<bool>,
 }
 
 /// A cost beside the lines.

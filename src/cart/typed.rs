@@ -58,11 +58,15 @@ pub(super) fn cart(gathered: Gathered, articles: &Articles) -> Cart {
             Typing { rules, format, quantities, number: at + 1, findings: &mut findings }.line(texts)
         })
         .collect();
+    let told = findings.len();
     if let Some(lookup) = &rules.lookup {
         articles.complete(lookup, lines.iter_mut().map(|priced| &mut priced.line), &mut findings);
     }
     for table in &rules.tables {
         table.complete(lines.iter_mut().map(|priced| &mut priced.line), &mut findings);
+    }
+    for finding in &mut findings[told..] {
+        finding.line = finding.line.and_then(|at| lines.get(at - 1)).map(|priced| priced.number);
     }
     let lines = money::finish(rules, format, lines, &beside, &mut findings);
     findings.extend(late);
@@ -315,7 +319,21 @@ impl Typing<'_> {
             return None;
         }
         let off = discount.off(price, quantity, total);
-        let before = off.and_then(|off| total_before(price, quantity, total, off));
+        let in_total = self.rules.money.discount_in_total;
+        if let Some(off) = off.filter(|off| !off.is_zero() && price.is_none() && in_total.is_none()) {
+            let detail = format!(
+                "{numbers}: whether {off} is off that already, no price tells; say it: discount_in_total = true, or false"
+            );
+            self.error(code::DISCOUNT_UNCLEAR, &detail);
+            return None;
+        }
+        let before = off.and_then(|off| match in_total {
+            Some(false) => total,
+            _ => total_before(price, quantity, total, off),
+        });
+        // A badge beside a price that is the reduced one.
+        let is_off_already = in_total == Some(true) && total.is_some() && before == total;
+        let off = if is_off_already { Some(Decimal::ZERO) } else { off };
         let settled = off.and_then(|off| Some((unit_price(price, quantity, before)?, off)));
         let (code, severity, told, detail) = match settled {
             Some((Settled::AsPrinted(unit_price), off)) => return Some((unit_price, before, off)),

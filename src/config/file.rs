@@ -228,6 +228,8 @@ pub struct CartFile {
     pub taxes: BTreeMap<String, String>,
     /// What is taken off a line's total.
     pub discount: Option<Chain>,
+    /// Whether a line's printed total is after its discount. Default: price times quantity tells.
+    pub discount_in_total: Option<bool>,
     /// What the cart costs beside its lines.
     pub charges: Vec<ChargeSource>,
     /// The cart's printed total.
@@ -268,6 +270,7 @@ impl From<&CartFile> for RulesSource {
             tax: file.tax,
             taxes: file.taxes,
             discount: file.discount,
+            discount_in_total: file.discount_in_total,
             charges: file.charges,
             sum: file.sum,
             tolerance: file.tolerance,

@@ -48,6 +48,7 @@ pub const KNOWN: &[Known] = &[
     firm(code::TAX_UNKNOWN),
     usual(code::PRICE_NET, Severity::Info),
     usual(code::DISCOUNT_FOLDED, Severity::Info),
+    firm(code::DISCOUNT_UNCLEAR),
     firm(code::DISCOUNT_TOO_LARGE),
     usual(code::CHARGE_LINE, Severity::Info),
     usual(code::CHARGE_IGNORED, Severity::Warning),

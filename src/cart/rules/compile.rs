@@ -37,6 +37,16 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
     if source.price.is_none() && source.total.is_none() {
         compiler.fail("price", "", "is missing, and total is too: one of them is needed", None);
     }
+    if source.discount.is_some() && source.price.is_none() && source.discount_in_total.is_none() {
+        compiler.warnings.push(RuleError {
+            field: "discount".to_owned(),
+            written: String::new(),
+            reason:
+                "without `price` nothing tells whether the total is before or after it, and lines with one are refused"
+                    .to_owned(),
+            hint: Some("say it: discount_in_total = true, or false"),
+        });
+    }
     let (currency_default, one_tax);
     let fields = Fields {
         key: compiler.chain("key", source.key),
@@ -80,6 +90,7 @@ pub(super) fn rules(source: RulesSource) -> Result<Rules, Vec<RuleError>> {
         sum: source.sum,
         tolerance: source.tolerance,
         sum_mismatch: source.sum_mismatch.unwrap_or(Severity::Error),
+        discount_in_total: source.discount_in_total,
     };
     let money = compiler.money(keys_of_money, one_tax, !fields.tax.is_empty());
     let warnings = std::mem::take(&mut compiler.warnings);

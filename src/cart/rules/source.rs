@@ -62,6 +62,8 @@ pub struct RulesSource {
     pub taxes: BTreeMap<String, String>,
     /// What is to be taken off the line's total, where it is printed apart.
     pub discount: Option<Chain>,
+    /// Whether the total is after it; by default price times quantity tells.
+    pub discount_in_total: Option<bool>,
     /// What the cart costs beside its lines.
     pub charges: Vec<ChargeSource>,
     /// The cart's printed total, anywhere on the page; what is returned must come to it.
@@ -109,6 +111,7 @@ impl RulesSource {
             tax: self.tax.or(base.tax),
             taxes: if self.taxes.is_empty() { base.taxes } else { self.taxes },
             discount: self.discount.or(base.discount),
+            discount_in_total: self.discount_in_total.or(base.discount_in_total),
             charges: if self.charges.is_empty() { base.charges } else { self.charges },
             sum: self.sum.or(base.sum),
             tolerance: self.tolerance.or(base.tolerance),

@@ -22,6 +22,7 @@ pub(super) struct MoneyKeys {
     pub(super) sum: Option<Chain>,
     pub(super) tolerance: Option<String>,
     pub(super) sum_mismatch: Severity,
+    pub(super) discount_in_total: Option<bool>,
 }
 
 impl Compiler {
@@ -63,8 +64,8 @@ impl Compiler {
                 None
             }
         });
-        let (prices, sum_mismatch) = (keys.prices, keys.sum_mismatch);
-        Money { prices, tax: one_tax, taxes, charges, sums, tolerance, sum_mismatch }
+        let MoneyKeys { prices, sum_mismatch, discount_in_total, .. } = keys;
+        Money { prices, tax: one_tax, taxes, charges, sums, tolerance, sum_mismatch, discount_in_total }
     }
 
     fn rate(&mut self, field: &str, written: &str) -> Option<Decimal> {
