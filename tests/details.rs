@@ -119,7 +119,8 @@ fn serve(wire: &mut Wire, head: &Head, mood: &Mood) -> Keep {
             let links = mood.links.lock().unwrap().clone();
             let lines: Vec<_> = links
                 .iter()
-                .map(|link| serde_json::json!({"name": "Drill", "sku": "S", "link": link, "quantity": 1, "price": "12,50"}))
+                .enumerate()
+                .map(|(n, link)| serde_json::json!({"name": "Drill", "sku": number_of(n, link), "link": link, "quantity": 1, "price": "12,50"}))
                 .collect();
             serde_json::Value::from(lines).to_string()
         }
@@ -138,6 +139,10 @@ fn serve(wire: &mut Wire, head: &Head, mood: &Mood) -> Keep {
                     status = "404 Not Found";
                     "<h1>No such article</h1>".to_owned()
                 }
+                "old" => "<main class=product data-sku='new'><h1>Drill 2</h1><i class=unit>par</i></main>".to_owned(),
+                "spaced" => {
+                    "<main class=product data-sku=' SPACED '><h1>Drill</h1><i class=unit>par</i></main>".to_owned()
+                }
                 sku => format!(
                     "<main class=product data-sku='{sku}'><h1>Drill</h1><i class=unit>par</i><b class=maker>Maker of {sku}</b></main>"
                 ),
@@ -152,6 +157,12 @@ fn serve(wire: &mut Wire, head: &Head, mood: &Mood) -> Keep {
     Ok(true)
 }
 
+/// The item number of line `n`, which has that link.
+fn number_of(n: usize, link: &str) -> String {
+    let path = link.split('?').next().unwrap_or_default();
+    path.rsplit('/').find(|part| !part.is_empty()).map_or(format!("S-{n}"), str::to_owned)
+}
+
 fn cart(wire: &mut Wire, mood: &Mood) -> Keep {
     let links = mood.links.lock().unwrap().clone();
     let usual = ("<html><body>".to_owned(), "</body></html>".to_owned());
@@ -161,7 +172,9 @@ fn cart(wire: &mut Wire, mood: &Mood) -> Keep {
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}; charset=utf-8\r\nConnection: close\r\n\r\n{before}<table>"
     ))?;
     for (n, link) in links.iter().enumerate() {
-        let price = format!("<td class=\"sku\">S-{n}</td><td class=\"quantity\">2</td><td class=\"price\">12,50</td>");
+        let number = number_of(n, link);
+        let price =
+            format!("<td class=\"sku\">{number}</td><td class=\"quantity\">2</td><td class=\"price\">12,50</td>");
         wire.send(format!("<tr class=\"line\"><td class=\"name\"><a href=\"{link}\">Drill {n}</a></td>{price}</tr>"))?;
     }
     wire.send("<tr><td>after</td></tr>")?;
@@ -345,4 +358,16 @@ fn a_buyer_who_goes_away_costs_the_shop_no_further_page() {
     // The one that was held, and perhaps one that began before the proxy saw that nobody is there.
     std::thread::sleep(Duration::from_millis(200));
     assert!(world.product_pages().len() < 4, "{:?}", world.product_pages());
+}
+
+#[test]
+fn nothing_is_taken_from_another_articles_page() {
+    let world = World::start("take = [\"unit\"]");
+    world.links(["/p/old", "/p/A-1", "/p/spaced"]);
+    assert_eq!(values(&world.cart(&world.enter()), "UNIT"), ["PCE", "PR", "PR"]);
+    let strict = World::with("take = [\"unit\"]", |file| file + "findings = { PO-PRODUCT-PAGE-UNREAD = \"error\" }\n");
+    strict.links(["/p/old"]);
+    let cookies = strict.enter();
+    let why = text(&strict.ask(&own("return", &cookies), &cookies));
+    assert!(why.contains("PO-PRODUCT-PAGE-UNREAD"), "{why}");
 }

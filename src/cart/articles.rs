@@ -75,9 +75,17 @@ impl Article {
         Article(values)
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
+    /// What it says by that name.
+    pub fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// The number on a page that is not the line's: shops lead from an article that is gone to its successor.
+fn other_number<'a>(line: &Line, article: &'a Article) -> Option<&'a str> {
+    let bare = |number: &str| number.split_whitespace().collect::<String>().to_lowercase();
+    let other = article.value("sku")?;
+    line.sku.as_deref().filter(|own| !own.is_empty() && bare(own) != bare(other)).map(|_| other)
 }
 
 impl Articles {
@@ -119,6 +127,9 @@ impl Articles {
                 Some(page) => match known.get(&page) {
                     None => Some("was not looked at".to_owned()),
                     Some(Err(why)) => Some(why.clone()),
+                    Some(Ok(article)) if let Some(other) = other_number(line, article) => {
+                        Some(format!("it is about {other:?}, another article"))
+                    }
                     Some(Ok(article)) => {
                         for name in missing {
                             if let Some(value) = article.value(name) {

@@ -1,8 +1,9 @@
 //! `[shop.details]`: what lines lack, from their product pages.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use moka::Expiry;
 use moka::sync::Cache;
 
 use super::{Notes, time};
@@ -25,6 +26,9 @@ const TIME: u64 = 5;
 
 /// More at a time is a flood to a shop.
 const HIGHEST_AT_A_TIME: usize = 16;
+
+/// A page that lacks a value is remembered no longer: a cart is looked at several times within it.
+const BRIEFLY: Duration = Duration::from_secs(60);
 
 /// Bytes of all that is remembered.
 const ROOM: u64 = 16 << 20;
@@ -68,7 +72,7 @@ pub(super) fn details(
         most: file.pages.unwrap_or(MOST),
         at_a_time: file.at_a_time.unwrap_or(AT_A_TIME),
         time: patience,
-        remembered: (!keep.is_zero()).then(|| remembered(keep)),
+        remembered: (!keep.is_zero()).then(|| remembered(Keeping { values: file.take.clone(), keep })),
     };
     Some((Lookup { values: file.take.clone(), by_sku }, details))
 }
@@ -97,10 +101,45 @@ fn values(file: &DetailsFile, shop: &ShopFile, notes: &mut Notes<'_>) {
     }
 }
 
-fn remembered(keep: Duration) -> Cache<ProductAddress, Arc<Article>> {
+/// How long a page is remembered.
+struct Keeping {
+    values: Vec<String>,
+    keep: Duration,
+}
+
+impl Expiry<ProductAddress, Arc<Article>> for Keeping {
+    fn expire_after_create(&self, _: &ProductAddress, article: &Arc<Article>, _: Instant) -> Option<Duration> {
+        // What lacks a value may have been half made: a slow stock service, a banner in its place.
+        let is_whole = self.values.iter().all(|name| article.value(name).is_some());
+        Some(if is_whole { self.keep } else { self.keep.min(BRIEFLY) })
+    }
+}
+
+fn remembered(keeping: Keeping) -> Cache<ProductAddress, Arc<Article>> {
     let weigh = |at: &ProductAddress, article: &Arc<Article>| {
         let values: usize = article.0.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
         u32::try_from(at.host.len() + at.address.len() + values + 200).unwrap_or(u32::MAX)
     };
-    Cache::builder().max_capacity(ROOM).weigher(weigh).time_to_live(keep).build()
+    Cache::builder().max_capacity(ROOM).weigher(weigh).expire_after(keeping).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_lacks_a_value_is_remembered_briefly() {
+        let at = ProductAddress { host: "shop.example".into(), language: None, address: "/p/A".into() };
+        let article = |names: &[&str]| {
+            let values = names.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+            Arc::new(Article(values.collect()))
+        };
+        let kept = |names: &[&str], keep: u64| {
+            let values = vec!["unit".to_owned(), "maker".to_owned()];
+            let keeping = Keeping { values, keep: Duration::from_secs(keep) };
+            keeping.expire_after_create(&at, &article(names), Instant::now()).unwrap().as_secs()
+        };
+        assert_eq!(kept(&["sku", "maker", "unit"], 3600), 3600);
+        assert_eq!((kept(&["unit"], 3600), kept(&[], 3600), kept(&["unit"], 5)), (60, 60, 5));
+    }
 }
