@@ -124,6 +124,10 @@ fn serve(wire: &mut Wire, head: &Head, status: u16) -> Keep {
             links.extend(query.contains("advertised").then_some("/p/A%2D1"));
             links.into_iter().map(hit).collect()
         }
+        (_, "/find") if query.contains("packed") => {
+            "<li class=hit data-sku=A-1><a href='/p/A%2D1'>Drill</a><b class=price>1 250,00</b><i class=unit>eske</i></li>"
+                .to_owned()
+        }
         (_, "/find") => {
             let wanted = decoded.first().map(|(_, value)| value.to_lowercase()).unwrap_or_default();
             let hits = ARTICLES
@@ -514,4 +518,39 @@ fn a_hit_that_leads_to_another_host_or_a_closed_page_is_left_out() {
         assert_eq!((hits.head.status(), items(&hits)), (if left > 0 { 200 } else { 503 }, left), "{}", text(&hits));
     }
     assert!(world.asked().iter().all(|target| !target.starts_with("/checkout")), "{:?}", world.asked());
+}
+
+#[test]
+fn the_unit_that_the_list_alone_tells_goes_with_a_hits_own_page() {
+    let search = SEARCH.replace("unit = \".unit\"\n", "unit = \".unit\"\ndetails = true\n");
+    let world = World::with(&format!("{}{search}", PRODUCT.replace("unit = \".unit\"\n", "")), |file| file);
+    let hits = world.call(&[("FUNCTION", "BACKGROUND_SEARCH"), ("SEARCHSTRING", "packed"), ("HOOK_URL", HOOK)]);
+    assert_eq!(value(&hits, "NEW_ITEM-UNIT[1]").as_deref(), Some("BX"), "{}", text(&hits));
+}
+
+#[test]
+fn a_hit_with_an_error_is_left_out_and_no_hit_left_is_no_answer() {
+    let folder = std::env::temp_dir().join(format!("punchout-hits-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let table = folder.join("articles.csv");
+    let search = |rows: &str, missing: &str, details: &str, findings: &str| {
+        std::fs::write(&table, format!("sku,maker\n{rows}")).unwrap();
+        let tables = format!("[[shop.table]]\nfile = \"{}\"\nmissing = \"{missing}\"\n", table.display());
+        let list = SEARCH.replace("[shop.search]\n", &format!("[shop.search]\n{details}"));
+        let world = World::with(&format!("{PRODUCT}{list}{tables}"), |file| file + findings);
+        let answer = world.call(&[("FUNCTION", "BACKGROUND_SEARCH"), ("SEARCHSTRING", "drill"), ("HOOK_URL", HOOK)]);
+        let numbers = (1..).map_while(|n| value(&answer, &format!("NEW_ITEM-VENDORMAT[{n}]")));
+        (answer.head.status(), numbers.collect::<Vec<_>>().join(" "))
+    };
+    let lenient = "[buyer.findings]\nPO-NOT-IN-TABLE = \"warning\"\n";
+    let strict = "[buyer.findings]\nPO-NOT-IN-TABLE = \"error\"\n";
+    for details in ["", "details = true\n"] {
+        let found = |rows: &str, missing: &str, findings: &str| search(rows, missing, details, findings);
+        assert_eq!(found("A-1,x\n", "error", ""), (200, "A-1".to_owned()), "{details}");
+        assert_eq!(found("B/2 x,x\n", "error", ""), (200, "B/2 x".to_owned()), "{details}");
+        assert_eq!(found("A-1,x\n", "error", lenient), (200, "A-1 B/2 x".to_owned()), "{details}");
+        assert_eq!(found("A-1,x\n", "warning", strict), (200, "A-1".to_owned()), "{details}");
+        assert_eq!(found("Z,x\n", "error", ""), (503, String::new()), "there are hits: {details}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -31,7 +31,7 @@ use crate::protocol::oci::entry::{Entry, Function};
 use crate::protocol::oci::form::{HandOver, form_html, form_with_button};
 use crate::protocol::oci::hook::Hook;
 use crate::shop::{Jar, Visit, sign_in};
-use search::Hits;
+use search::{Fitness, Hits};
 
 /// The id of the form in an answer.
 const FORM: &str = "punchout-answer";
@@ -164,19 +164,23 @@ async fn look_up(x: &Exchange, head: &request::Parts, buyer: &Buyer, call: &Entr
     }
     let (mut visit, _claim) = visit(x, head, buyer, call).await?;
     let product = call.product.as_deref().unwrap_or_default().trim();
+    let fitness = |is_final| Fitness { severities: &buyer.severities, is_final };
     let alone = |cart| Hits { cart, cut: None };
     match (&call.function, &shop.product, &shop.search) {
         (Function::Validate, Some(page), _) => product::by_number(shop, page, &mut visit, product).await.map(alone),
         (Function::Validate, None, Some(search)) => {
-            let hits = search::hits(search, None, &mut visit, product).await?;
+            let hits = search::hits(search, None, &mut visit, product, fitness(true)).await?;
             search::only(product, hits).map(alone)
         }
         (_, product_page, Some(search)) => {
-            let mut hits = search::hits(search, product_page.as_deref(), &mut visit, searched).await?;
+            let details = product_page.as_ref().filter(|_| search.details);
+            let product_page = product_page.as_deref();
+            let is_final = fitness(details.is_none());
+            let mut hits = search::hits(search, product_page, &mut visit, searched, is_final).await?;
             hits.cart.lines.truncate(search.most);
-            match product_page {
-                Some(page) if search.details => search::detailed(shop, page, &mut visit, hits).await,
-                _ => Ok(hits),
+            match details {
+                Some(page) => search::detailed(shop, page, &mut visit, hits, &buyer.severities).await,
+                None => Ok(hits),
             }
         }
         // `may_ask` lets nobody come here.
@@ -244,8 +248,15 @@ fn all(
     if offers.findings.iter().any(|finding| finding.line.is_none() && finding.severity == Severity::Error) {
         return Err(refused(&offers.findings));
     }
+    let mut left_out = 0;
     for finding in offers.findings.drain(..) {
-        tracing::info!(%reference, code = finding.code, line = finding.line, "a hit is left out: {}", finding.detail);
+        let (code, line, detail) = (finding.code, finding.line, &finding.detail);
+        if finding.severity == Severity::Error {
+            left_out += 1;
+            tracing::info!(%reference, code, line, "a hit is left out: {detail}");
+        } else {
+            tracing::debug!(%reference, code, line, "{detail}");
+        }
     }
     for line in &mut offers.lines {
         // However many the shop's price is for: the line's is of one.
@@ -279,7 +290,8 @@ fn all(
         }
     }
     match found {
-        0 => Ok(blank),
+        0 if left_out == 0 => Ok(blank),
+        0 => Err(Problem::new(Kind::FunctionFailed, "no hit can be sent as it is: see the log")),
         _ => Err(Problem::new(Kind::FunctionFailed, format!("none of {found} hits can be sent as it is: see the log"))),
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 use crate::cart::{Cart, Line, PRODUCT};
 use crate::config::file::VARIANTS;
 use crate::config::plan::{Offers, Shop};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severities};
 use crate::location::Target;
 use crate::policy::Verdict;
 use crate::problem::{Kind, Problem};
@@ -44,17 +44,22 @@ pub(super) async fn of_hit(
     shop: &Shop,
     offers: &Offers,
     visit: &mut Visit,
-    hit: &Line,
-    link: &str,
+    (hit, link): (&Line, &str),
+    severities: &Severities,
 ) -> Result<Option<Line>, Problem> {
     if is_closed(shop, link) {
         return Err(Problem::new(Kind::FunctionFailed, "a hit leads to a page that is closed to sessions"));
     }
-    let Some((cart, _)) = offered(offers, visit, link).await? else { return Ok(None) };
+    let Some((mut cart, page)) = offered(offers, visit, link).await? else { return Ok(None) };
+    severities.apply(&mut cart.findings);
+    if Finding::any_error(&cart.findings) {
+        return Err(unreadable("what was read cannot be sent as it is", &page, &cart.findings));
+    }
     let line = cart.lines.into_iter().next();
     Ok(line.map(|mut line| {
         line.link = line.link.or_else(|| hit.link.clone());
         line.sku = line.sku.or_else(|| hit.sku.clone());
+        line.unit = line.unit.or_else(|| hit.unit.clone());
         let lacks: Vec<_> = hit.extra.iter().filter(|(name, _)| line.extra(name).is_none()).cloned().collect();
         line.extra.extend(lacks);
         line

@@ -9,7 +9,7 @@ use super::product::{of_hit, read, take, unreadable};
 use crate::cart::{Cart, Line, PRODUCT, read_json};
 use crate::config::file::VARIANTS;
 use crate::config::plan::{Offers, Paging, Shop};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severities, Severity};
 use crate::problem::{Kind, Problem};
 use crate::shop::{Page, Visit};
 
@@ -27,15 +27,44 @@ impl Hits {
     }
 
     /// Adds what another page holds; whether there was anything new.
-    fn add(&mut self, page: Cart) -> bool {
+    fn add(&mut self, mut page: Cart, fitness: Fitness<'_>) -> bool {
         let before = self.cart.lines.len();
+        let is_new = page.lines.iter().any(|line| !self.cart.lines.contains(line));
+        fitness.judge(&mut page);
         // A hit that moves from one page to the next while they are read is one hit.
         let new: Vec<Line> = page.lines.into_iter().filter(|line| !self.cart.lines.contains(line)).collect();
         self.cart.lines.extend(new);
+        self.cart.empty |= page.empty;
         let numbered = |finding: Finding| Finding { line: finding.line.map(|line| line + before), ..finding };
         self.cart.findings.extend(page.findings.into_iter().map(numbered));
-        self.cart.lines.len() > before
+        is_new
     }
+}
+
+/// What a hit must be to be answered.
+#[derive(Clone, Copy)]
+pub(super) struct Fitness<'b> {
+    /// How grave a finding is to the buyer.
+    pub(super) severities: &'b Severities,
+    /// The list is what is answered, not the hits' own pages: one with an error is left out.
+    pub(super) is_final: bool,
+}
+
+impl Fitness<'_> {
+    fn judge(self, page: &mut Cart) {
+        // The lines that there are no longer.
+        let gone: HashSet<usize> = lines_of(page, Finding::is_firm);
+        self.severities.apply(&mut page.findings);
+        if self.is_final {
+            let bad = lines_of(page, |finding| finding.severity == Severity::Error);
+            let mut numbers = (1..).filter(|number| !gone.contains(number));
+            page.lines.retain(|_| numbers.next().is_some_and(|number| !bad.contains(&number)));
+        }
+    }
+}
+
+fn lines_of(page: &Cart, which: impl Fn(&Finding) -> bool) -> HashSet<usize> {
+    page.findings.iter().filter(|finding| which(finding)).filter_map(|finding| finding.line).collect()
 }
 
 /// Searches, and goes on to the next page as long as there is one. Some shops lead to the page of a hit that is the only one,
@@ -45,6 +74,7 @@ pub(super) async fn hits(
     product: Option<&Offers>,
     visit: &mut Visit,
     searched: &str,
+    fitness: Fitness<'_>,
 ) -> Result<Hits, Problem> {
     let address = address(offers, searched, 1)?;
     let Some((cart, mut page)) = read(offers, visit, &address).await? else {
@@ -52,13 +82,16 @@ pub(super) async fn hits(
     };
     if cart.lines.is_empty() && !cart.empty {
         if let Some(cart) = product.filter(|_| page.redirects > 0).and_then(|product| only_hit(product, &page)) {
-            return Ok(Hits { cart, cut: None });
+            let mut only = Hits::default();
+            only.add(cart, fitness);
+            return Ok(only);
         }
         let what = "[shop.search] reads no hit on it, and `empty` does not say that there is none";
         return Err(unreadable(what, &page, &cart.findings));
     }
     let mut on_page = cart.lines.len();
-    let mut hits = Hits { cart, cut: None };
+    let mut hits = Hits::default();
+    hits.add(cart, fitness);
     let mut asked = HashSet::from([page.address().to_owned()]);
     for number in 2.. {
         let Some(next) = next(offers, searched, &page, (number, on_page))? else { break };
@@ -88,7 +121,7 @@ pub(super) async fn hits(
         if on_page == 0 && !cart.empty && !matches!(offers.paging, Paging::Counted(_)) {
             return Err(unreadable("[shop.search] reads no hit on it, and a page led there", &page, &cart.findings));
         }
-        if !hits.add(cart) {
+        if !hits.add(cart, fitness) {
             break;
         }
     }
@@ -163,7 +196,13 @@ pub(super) fn only(product: &str, hits: Hits) -> Result<Cart, Problem> {
 
 /// Each hit as its own page has it. One after the other: a search costs the shop no more at a time than a person does. A hit
 /// whose page cannot be read is left out, as one that cannot be sent is.
-pub(super) async fn detailed(shop: &Shop, offers: &Offers, visit: &mut Visit, mut hits: Hits) -> Result<Hits, Problem> {
+pub(super) async fn detailed(
+    shop: &Shop,
+    offers: &Offers,
+    visit: &mut Visit,
+    mut hits: Hits,
+    severities: &Severities,
+) -> Result<Hits, Problem> {
     let listed = std::mem::take(&mut hits.cart.lines);
     let (found, mut left_out) = (listed.len(), Vec::new());
     hits.cart.findings.retain(|finding| finding.line.is_none());
@@ -176,7 +215,7 @@ pub(super) async fn detailed(shop: &Shop, offers: &Offers, visit: &mut Visit, mu
             hits.cut(format!("no time for the pages of {} of {found} hits (`limits.sign_in_time`)", found - at));
             break;
         }
-        match of_hit(shop, offers, visit, &hit, &link).await {
+        match of_hit(shop, offers, visit, (&hit, &link), severities).await {
             // A hit that is gone since is no hit.
             Ok(line) => hits.cart.lines.extend(line),
             // The other hits would meet the same.
