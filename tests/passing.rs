@@ -46,7 +46,7 @@ impl Shop {
     }
 
     fn marks(&self) -> Option<Arc<Marks>> {
-        ShopMarks::of(&self.controls, &self.hidden, &self.cart).cart_page
+        ShopMarks::of(&self.controls, &self.hidden, &self.cart, &[]).cart_page
     }
 
     /// What comes out of a page, with the cart that was read at its end, and how many controls were met.
@@ -68,7 +68,7 @@ impl Shop {
             opening: Opening { form_action: vec!["https://hook.example".into()], ..Opening::default() },
             readers,
             end_of_body: Some(Box::new(move || format!("<!-- {:#?} -->", reader.finish()))),
-            is_ready: None,
+            at_document_end: false,
             seen: seen.clone(),
         };
         let frames = html.chunks(size.min(html.len().max(1))).map(Bytes::copy_from_slice).collect();

@@ -72,9 +72,13 @@ pub struct ShopMarks {
 }
 
 impl ShopMarks {
-    /// For the selectors of checkout controls, those of what buyers are not to see, and a cart's rules.
-    pub fn of<C: AsRef<str>, H: AsRef<str>>(controls: &[C], hidden: &[H], cart: &Rules) -> ShopMarks {
-        let page = Marks::of_page(controls, hidden);
+    /// For the selectors of checkout controls, those of what buyers are not to see, a cart's rules, and those by which anybody
+    /// else looks for an element on a page. Whoever adds a reader to a page of a session adds its selector here.
+    pub fn of<C: AsRef<str>, H: AsRef<str>>(controls: &[C], hidden: &[H], cart: &Rules, others: &[&str]) -> ShopMarks {
+        let page = Marks::of_page(controls, hidden).zip(Signs::of_all(others)).map(|(mut page, others)| {
+            add(&mut page.anywhere, &others, Kind::Told);
+            page
+        });
         let cart_page = page.clone().zip(passage::wanted(cart)).map(|(page, wanted)| page.with_cart(&wanted));
         ShopMarks { page: page.map(Arc::new), cart_page: cart_page.map(Arc::new) }
     }
