@@ -13,7 +13,7 @@
 //! * where it is text, a comment or whole elements: each ended by its own end tag, in order. Such elements leave lol_html's
 //!   stack of open elements as it was;
 //! * where none of its tags bears a [sign](crate::selector::signs) of a selector's part: no selector can match one, nor begin to;
-//! * where no element is open whose text is read, or whose content may be changed or left out ([`Kind::Held`]);
+//! * where no element is open whose text is read, or whose content may be changed or left out;
 //! * and inside a cart's line, where it does not end what the line's reader takes to be open ([`Passage`]), nor would end an element
 //!   around it that may still turn out to matter.
 //!
