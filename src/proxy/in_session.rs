@@ -105,7 +105,8 @@ pub async fn serve(
     let mut answer = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
-            let mut answer = forward::forward(x, request).await?;
+            let (head, body) = request.into_parts();
+            let mut answer = forward::forward(x, Box::new(head), body).await?;
             keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
             return Ok(answer);
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, request, response};
 use hyper::body::Incoming;
 use lol_html::Settings;
 
@@ -157,13 +157,13 @@ fn rewriting(
 ///
 /// # Errors
 /// As [`forward::forward`].
-pub async fn serve_visitor(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+pub async fn serve_visitor(x: &Exchange, head: Box<request::Parts>, body: Incoming) -> Result<Response<Body>, Problem> {
     match &x.plan().shop.own_name {
-        Some(own) if super::headers::upgrade(request.headers()).is_none() => {
+        Some(own) if super::headers::upgrade(&head.headers).is_none() => {
             // Boxed, for its size would otherwise be that of every client's idle connection.
-            Box::pin(serve_mapped(x, own, request)).await
+            Box::pin(serve_mapped(x, own, Request::from_parts(*head, body))).await
         }
-        _ => forward::forward(x, request).await,
+        _ => forward::forward(x, head, body).await,
     }
 }
 
