@@ -26,7 +26,7 @@ pub enum RequestBody {
     /// What a client is sending, passed on as it comes. Boxed: the many requests without a body pay nothing for it.
     Client(Box<Upload>),
     /// Bytes of our own (a form).
-    Bytes(Full<Bytes>),
+    Bytes(Box<Full<Bytes>>),
     /// None.
     Empty,
 }
@@ -72,6 +72,13 @@ struct Gate {
 #[error("the client's body: {0:?}")]
 pub struct UploadError(Kind);
 
+impl UploadError {
+    /// In which way.
+    pub fn kind(&self) -> Kind {
+        self.0
+    }
+}
+
 impl RequestBody {
     /// What `incoming` has to give, or nothing when it is empty.
     pub fn client(incoming: Incoming, limits: UploadLimits) -> Self {
@@ -90,7 +97,7 @@ impl RequestBody {
 
     /// A form or another body that we made.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        RequestBody::Bytes(Full::new(bytes.into()))
+        RequestBody::Bytes(Box::new(Full::new(bytes.into())))
     }
 
     pub(super) fn progress(&self) -> Option<Rc<Progress>> {
@@ -121,7 +128,7 @@ impl Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             RequestBody::Client(upload) => upload.poll(cx),
-            RequestBody::Bytes(bytes) => Pin::new(bytes).poll_frame(cx).map_err(|never| match never {}),
+            RequestBody::Bytes(bytes) => Pin::new(&mut **bytes).poll_frame(cx).map_err(|never| match never {}),
             RequestBody::Empty => Poll::Ready(None),
         }
     }
