@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::program::{Folder, PROGRAM, Running, any, configuration, reload};
+use common::punchout;
 use common::tls::Client;
 use common::{Shop, Wire, eventually, ok};
 
@@ -118,6 +119,56 @@ fn a_reload_under_load_fails_no_request_and_a_broken_file_changes_nothing() {
     running.stop();
     assert!(!folder.at("one.pid").exists());
     assert_eq!(reload(&folder, "one"), Some(1), "nobody runs");
+}
+
+/// Buyers who look at their carts without a pause, each in a session of its own.
+#[test]
+fn sessions_stay_over_reloads_under_load_and_every_cart_page_is_whole() {
+    let ((shop, _), folder) = (punchout::a_shop(), Folder::new("buyers"));
+    let configure = |number: usize| {
+        let text = punchout::configuration(shop.address);
+        folder.write("proxy.toml", format!("{text}[limits]\nshop_connections = {}\n", 50 + number));
+    };
+    configure(0);
+    let running = Running::start(&folder, "one", None);
+    let address = running.address();
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let buyers: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, asked) = (stop.clone(), asked.clone());
+            std::thread::spawn(move || {
+                let entered = punchout::call_at(
+                    address,
+                    &[("USERNAME", "acme"), ("PASSWORD", punchout::PASSWORD), ("HOOK_URL", punchout::HOOK)],
+                    "",
+                );
+                let cookies = punchout::cookie_field(&entered);
+                let mut wire = Wire::connect(address);
+                while !stop.load(Ordering::Acquire) {
+                    let answer = wire.ask("GET", "/cart", &cookies).unwrap();
+                    let page = punchout::text(&answer);
+                    assert_eq!(answer.head.status(), 200, "{page}");
+                    assert!(page.contains("NEW_ITEM-DESCRIPTION") && page.ends_with("</html>"), "{page}");
+                    assert!(!page.contains("href='/checkout'"), "{page}");
+                    asked.fetch_add(1, Ordering::AcqRel);
+                }
+            })
+        })
+        .collect();
+    for number in 1..=5 {
+        let before = asked.load(Ordering::Acquire);
+        eventually("buyers go on", || asked.load(Ordering::Acquire) > before + 20);
+        configure(number);
+        assert_eq!(reload(&folder, "one"), Some(0));
+        assert_eq!((running.told().len(), running.told()), (2, vec!["READY=1".to_owned()]));
+    }
+    let before = asked.load(Ordering::Acquire);
+    eventually("buyers go on", || asked.load(Ordering::Acquire) > before + 20);
+    stop.store(true, Ordering::Release);
+    for buyer in buyers {
+        buyer.join().unwrap();
+    }
+    running.stop();
 }
 
 #[test]
