@@ -3,7 +3,7 @@
 //! Denying checkout depends on this: what we and the shop take for the same address must be the same. Shops decode
 //! percent escapes, fold double slashes, resolve dots, cut `;parameters` and some ignore case; so a pattern is compared
 //! with the address after all of that, in every form in which some shop may see it. The same goes for parameters: PHP makes
-//! other names of some ([`same_name`]), and shops take characters out of values that they look up ([`Wanted`]).
+//! other names of some, and shops take characters out of values that they look up ([`Wanted`]).
 
 use std::fmt;
 
@@ -60,11 +60,6 @@ impl Location {
     /// Whether `target` may be one of them, where the rest of its parameters comes in a form: shops take them from there too.
     pub fn may_match(&self, target: &Target) -> bool {
         !self.query.is_empty() && self.matches_path(target)
-    }
-
-    /// The names of the parameters that it asks for.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.query.iter().map(|(name, _)| name.as_str())
     }
 
     fn matches_path(&self, target: &Target) -> bool {
@@ -128,11 +123,6 @@ fn in_php(name: &str) -> String {
         _ => name,
     };
     name.chars().map(|c| if matches!(c, '.' | ' ' | '[') { '_' } else { c }).collect::<String>().to_lowercase()
-}
-
-/// Whether two names are the same parameter to some shop.
-pub fn same_name(one: &str, other: &str) -> bool {
-    in_php(one) == in_php(other)
 }
 
 /// A parameter's value, in every form in which some shop may look it up.

@@ -71,15 +71,6 @@ impl Policy {
         Verdict::Allow
     }
 
-    /// The names of fields and parameters on which the judgement of such a form depends.
-    pub fn names<'p>(&'p self, method: &Method, target: &Target) -> impl Iterator<Item = &'p str> {
-        let asked = self
-            .for_method(method)
-            .filter(|(_, denial)| denial.location.matches(target) || denial.location.may_match(target));
-        asked
-            .flat_map(|(_, denial)| denial.location.names().chain(denial.field.as_ref().map(|(name, _)| name.as_str())))
-    }
-
     fn for_method(&self, method: &Method) -> impl Iterator<Item = (usize, &Denial)> {
         let denied = move |(_, denial): &(usize, &Denial)| denial.method.as_ref().is_none_or(|denied| denied == method);
         self.denials.iter().enumerate().filter(denied)

@@ -427,6 +427,9 @@ fn a_form_is_looked_into_however_it_is_sent_where_its_fields_decide() {
         (urlencoded, "route=check-out/confirm".to_owned(), false),
         (multipart, part("place_order"), false),
         (multipart, part("place order"), false),
+        // What PHP would read on behind the end, or by another boundary.
+        (multipart, part("add-to-cart") + &part("place_order"), false),
+        ("multipart/form-data; xboundary=a; boundary=b", part("add-to-cart"), false),
         (json, "{\"place_order\": 1}".to_owned(), false),
         ("application/x-www-form-urlencoded; charset=cp037", "x=1".to_owned(), false),
         ("text/xml", "<x/>".to_owned(), false),

@@ -7,12 +7,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use memchr::memmem;
 
-use crate::location::{Target, same_name};
+use super::multipart;
+use crate::location::Target;
 use crate::policy::{Policy, Verdict};
 use crate::problem::{Kind, Problem};
-use crate::protocol::oci::parameters;
 
 /// Longest form that is looked into, in bytes.
 const FORM_SIZE: usize = 256 << 10;
@@ -74,9 +73,9 @@ fn shape(headers: &HeaderMap) -> Result<Shape, Problem> {
         "application/x-www-form-urlencoded" => refused("in that charset"),
         "application/json" | "text/json" => Ok(Shape::Json),
         other if other.starts_with("application/") && other.ends_with("+json") => Ok(Shape::Json),
-        other if other.starts_with("multipart/") => match multer::parse_boundary(content_type) {
-            Ok(boundary) => Ok(Shape::Multipart(boundary)),
-            Err(_) => refused("as multipart without a boundary"),
+        other if other.starts_with("multipart/") => match multipart::boundary(content_type) {
+            Some(boundary) => Ok(Shape::Multipart(boundary.to_owned())),
+            None => refused("as multipart of another kind than browsers send"),
         },
         "text/plain" | "application/octet-stream" | "application/csp-report" => Ok(Shape::Other),
         other if other.starts_with("image/") => Ok(Shape::Other),
@@ -88,12 +87,14 @@ fn shape(headers: &HeaderMap) -> Result<Shape, Problem> {
 fn is_ascii_compatible(content_type: &str) -> bool {
     let charset = content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_owned())
     });
-    charset.is_none_or(|charset| {
-        matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii" | "ascii" | "windows-1252")
-            || charset.starts_with("iso-8859-")
-    })
+    charset.is_none_or(|charset| is_ascii_charset(&charset))
+}
+
+fn is_ascii_charset(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "utf-8" | "utf8" | "us-ascii" | "ascii" | "windows-1252") || name.starts_with("iso-8859-")
 }
 
 impl Form {
@@ -107,15 +108,13 @@ impl Form {
             Shape::Other => Vec::new(),
             Shape::Urlencoded => urlencoded(&self.bytes),
             Shape::Json => json(&self.bytes).map_err(refused)?,
-            Shape::Multipart(boundary) => {
-                let fields = multipart(&self.bytes, boundary).map_err(refused)?;
-                if let Some(name) = policy.names(method, target).find(|name| is_hidden(&self.bytes, name, &fields)) {
-                    // What one reader of such a body overlooks another may take.
-                    return Err(refused(format!("`{name}` stands in it as no browser writes it")));
-                }
-                fields
-            }
+            Shape::Multipart(boundary) => multipart::fields(&self.bytes, boundary).map_err(refused)?,
         };
+        let charset = fields.iter().find(|(name, value)| name == "_charset_" && !is_ascii_charset(value));
+        if let Some((_, charset)) = charset {
+            // Java's servers decode the others by what this one says.
+            return Err(refused(format!("its charset is `{charset}`")));
+        }
         let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         Ok(policy.judge_form(method, target, fields))
     }
@@ -134,41 +133,6 @@ fn urlencoded(bytes: &[u8]) -> Vec<(String, String)> {
         fields.extend(form_urlencoded::parse(&split).into_owned());
     }
     fields
-}
-
-fn multipart(bytes: &[u8], boundary: &str) -> Result<Vec<(String, String)>, String> {
-    let fields = parameters::of_multipart(bytes, boundary.to_owned());
-    let fields = fields.ok_or("it ends before its last boundary")?.map_err(|error| error.to_string())?;
-    if fields.len() > parameters::MAX_PARAMETERS {
-        return Err(format!("more than {} fields", parameters::MAX_PARAMETERS));
-    }
-    Ok(fields.into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect())
-}
-
-/// Whether a part may be called `name` to some shop, where our reader found no such field.
-fn is_hidden(bytes: &[u8], name: &str, fields: &[(String, String)]) -> bool {
-    if fields.iter().any(|(known, _)| same_name(known, name)) {
-        return false;
-    }
-    let as_in_php = |text: &[u8]| -> Vec<u8> {
-        let plain = |byte: &u8| if matches!(byte, b'.' | b' ' | b'[') { b'_' } else { byte.to_ascii_lowercase() };
-        text.iter().map(plain).collect()
-    };
-    let name = as_in_php(name.as_bytes());
-    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
-    lines.any(|line| {
-        let line = as_in_php(line);
-        let header =
-            memmem::find(&line, b"content-disposition").is_some() || line.starts_with(b"_") || line.starts_with(b"\t");
-        let names = |at: usize| {
-            let after = line.get(at + name.len()).copied().unwrap_or(b'"');
-            let before = at.checked_sub(1).and_then(|at| line.get(at)).copied().unwrap_or(b'"');
-            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-');
-            // `_` before it may be a blank that PHP takes off.
-            !is_part(before) && !is_part(after)
-        };
-        header && memmem::find_iter(&line, &name).any(names)
-    })
 }
 
 /// Members of objects, however deep: some frameworks take JSON for a form.
@@ -247,7 +211,10 @@ mod tests {
             (multipart, part("name=\"place_order\""), Ok(false)),
             (multipart, part("name=\"place.order\""), Ok(false)),
             (multipart, part("name=\"place_order[x]\""), Ok(false)),
-            (multipart, part("name=place_order"), Ok(false)),
+            (multipart, part("name=place_order"), Err(())),
+            (multipart, part("name=\"x\"") + &part("name=\"place_order\""), Err(())),
+            (multipart, part("name=\"_charset_\"").replace("\r\n1\r\n", "\r\nIBM037\r\n"), Err(())),
+            ("multipart/form-data; xboundary=a; boundary=b", part("name=\"x\""), Err(())),
             (multipart, part("name='place_order'"), Err(())),
             (multipart, part("name=\"x\"; filename=\"y\"; name=\"place_order\""), Err(())),
             (multipart, part("x=y;\r\n name=\"place_order\""), Err(())),

@@ -6,6 +6,7 @@ mod asked;
 mod part;
 mod carried;
 mod form;
+mod multipart;
 mod own_pages;
 mod undo;
 pub mod forward;

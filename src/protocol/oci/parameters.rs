@@ -200,7 +200,7 @@ fn raw_tail(tail: &[u8]) -> String {
 }
 
 /// The fields of a multipart body that is all there, at most [`MAX_PARAMETERS`] and one; none where it breaks off.
-pub(crate) fn of_multipart(body: &[u8], boundary: String) -> Option<multer::Result<Vec<(String, Bytes)>>> {
+fn of_multipart(body: &[u8], boundary: String) -> Option<multer::Result<Vec<(String, Bytes)>>> {
     ready(multipart_fields(body, boundary))
 }
 
