@@ -95,7 +95,7 @@ fn page(shop: &Shop, cart: bool) -> Page<'_> {
         opening,
         readers,
         end_of_body,
-        is_ready: None,
+        at_document_end: false,
         seen: Rc::new(Seen::default()),
     }
 }

@@ -91,6 +91,12 @@ pub mod code {
     pub const NO_HOOK: &str = "PO-NO-HOOK";
     /// The page leaves out end tags where a rule depends on the position of elements: lines could be missing.
     pub const CART_UNCLOSED: &str = "PO-CART-UNCLOSED";
+    /// The page ends inside the list of lines: some may be missing.
+    pub const CART_BROKEN_OFF: &str = "PO-CART-BROKEN-OFF";
+    /// The shop answered its cart page with a status that says that it is none.
+    pub const CART_STATUS: &str = "PO-CART-STATUS";
+    /// The shop has signed the buyer out since the session began: what it shows are a visitor's prices.
+    pub const SIGNED_OUT: &str = "PO-SIGNED-OUT";
     /// A text on the page was longer than any value is read, and was cut.
     pub const VALUE_CUT: &str = "PO-VALUE-CUT";
     /// The cart holds more lines than the configured limit.

@@ -40,6 +40,8 @@ pub enum Kind {
     EntryIncomplete,
     /// Unknown buyer or wrong password: deliberately not told apart.
     EntryRefused,
+    /// A browser asked for a catalog call as a picture or by a script: not as a page that somebody opens.
+    EntryNotPage,
     /// HOOK_URL is not on the buyer's allow-list, or not a URL a cart may be sent to.
     HookRefused,
     /// An OCI FUNCTION that is not configured.
@@ -92,7 +94,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, for documentation and tests.
-    pub const ALL: [Kind; 32] = {
+    pub const ALL: [Kind; 33] = {
         use Kind::*;
         [
             BadRequest,
@@ -103,6 +105,7 @@ impl Kind {
             RequestTimeout,
             EntryIncomplete,
             EntryRefused,
+            EntryNotPage,
             HookRefused,
             FunctionUnsupported,
             FunctionUndefined,
@@ -141,6 +144,7 @@ impl Kind {
             Kind::RequestTimeout => ("PO-REQUEST-TIMEOUT", Client, StatusCode::REQUEST_TIMEOUT),
             Kind::EntryIncomplete => ("PO-ENTRY-INCOMPLETE", Client, StatusCode::BAD_REQUEST),
             Kind::EntryRefused => ("PO-ENTRY-REFUSED", Client, StatusCode::FORBIDDEN),
+            Kind::EntryNotPage => ("PO-ENTRY-NOT-A-PAGE", Client, StatusCode::FORBIDDEN),
             Kind::HookRefused => ("PO-HOOK-REFUSED", Client, StatusCode::FORBIDDEN),
             Kind::FunctionUnsupported => ("PO-FUNCTION-UNSUPPORTED", Client, StatusCode::NOT_IMPLEMENTED),
             Kind::FunctionUndefined => ("PO-FUNCTION-UNDEFINED", Client, StatusCode::NOT_IMPLEMENTED),

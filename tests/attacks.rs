@@ -285,6 +285,37 @@ fn a_picture_on_the_shops_own_page_neither_ends_a_session_nor_says_that_its_cart
     assert!(text(&returned).contains("NEW_ITEM"), "and its cart was never shown as sent: {}", text(&returned));
 }
 
+/// A catalog call's address, with the credentials that every user of a buyer has seen, may stand in a review as a picture.
+#[test]
+fn what_a_page_merely_loads_begins_no_session_and_ends_none() {
+    let p = Punchout::start(|plan| plan.entry.rate = 3);
+    let cookie = p.enter(&[], "");
+    let query = format!("HOOK_URL={}&USERNAME=acme&PASSWORD={}", encoded(HOOK), encoded(PASSWORD));
+    let before = p.shop.seen();
+    for address in [format!("/_punchout/enter?{query}"), format!("/page?{query}")] {
+        for (fields, status) in [
+            ("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n", 403),
+            ("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: empty\r\n", 403),
+            ("Accept: image/avif,image/webp,image/*,*/*;q=0.8\r\n", 403),
+            ("Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Purpose: prefetch;prerender\r\n", 503),
+            ("X-Sec-Purpose: prefetch\r\nSec-Fetch-Dest: empty\r\n", 503),
+        ] {
+            let answer = p.ask("GET", &address, &format!("{cookie}{fields}"));
+            assert_eq!(answer.head.status(), status, "{address} {fields}: {}", text(&answer));
+            assert!(answer.head.get("set-cookie").is_none() && answer.head.get("location").is_none(), "{fields}");
+        }
+    }
+    assert_eq!(p.shop.seen(), before, "nobody was signed in");
+    assert!(text(&p.ask("GET", "/cart", &cookie)).contains("NEW_ITEM"), "the session goes on");
+    // None of them has used up a turn, and whoever opens it as a page comes in: from another site, a neighbour, a test form here.
+    for site in ["cross-site", "same-site", "same-origin", "none"] {
+        for kind in ["document", "iframe", "frame", "object"] {
+            let fields = format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: {kind}\r\n");
+            p.enter(&[], &fields);
+        }
+    }
+}
+
 /// Scripts of shops, and browsers, fetch the links on which a pointer rests.
 #[test]
 fn a_return_page_that_nobody_has_asked_for_yet_is_no_return() {

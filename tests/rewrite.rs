@@ -96,7 +96,7 @@ fn readers_see_a_control_as_the_shop_wrote_it_and_the_end_of_the_body_sees_what_
         opening: Opening::default(),
         readers: vec![(Cow::Owned("a.checkout".parse().unwrap()), reader)],
         end_of_body: Some(Box::new(move || format!("<p>{} controls</p>", seen_at_end.controls.get()))),
-        is_ready: None,
+        at_document_end: false,
         seen,
     };
     let html = "<body><a class='checkout' href='/checkout'>x</a><a class='checkout' href='/2'>y</a></body>";
@@ -124,7 +124,7 @@ fn a_compressed_page_is_rewritten_and_compressed_again() {
             opening: Opening::default(),
             readers: Vec::new(),
             end_of_body: None,
-            is_ready: None,
+            at_document_end: false,
             seen: Rc::default(),
         };
         let body = coding::decode(chunks(&shops, 100), from_shop, Expansion::default());
@@ -216,7 +216,7 @@ fn rewrite(input: &[u8], chunk_size: usize, rules: &Rules) -> (Vec<u8>, (usize, 
         opening: Opening { form_action: rules.form_action.clone(), ..Opening::default() },
         readers: Vec::new(),
         end_of_body,
-        is_ready: None,
+        at_document_end: false,
         seen: seen.clone(),
     };
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, rules.content_type.parse().unwrap())]);

@@ -215,7 +215,7 @@ fn rewrite<'a>(
         opening,
         readers: Vec::new(),
         end_of_body: (!end.is_empty()).then(|| Box::new(|| end.to_owned()) as _),
-        is_ready: None,
+        at_document_end: false,
         seen: Rc::new(Seen::default()),
     };
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);

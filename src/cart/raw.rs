@@ -64,6 +64,8 @@ pub(super) struct Seen {
     pub(super) too_long: bool,
     /// The name of an element without end tag on which a positional selector depends.
     pub(super) unclosed: Option<String>,
+    /// Why lines may be missing behind the last one.
+    pub(super) broken_off: Option<&'static str>,
     /// What was seen of each thing that stands beside the lines, in the order of the rules.
     pub(super) beside: Vec<Seen>,
     /// What was doubtful before any value was looked at.

@@ -23,9 +23,11 @@ use crate::finding::{Finding, Severity, code};
 use super::raw::Seen;
 use super::rules::{At, Lines, Read, Rows, Rules, ScriptPlace};
 use super::texts::Texts;
+use ending::Ending;
 use page::Page;
 use script::Scripts;
 
+mod ending;
 mod page;
 mod script;
 
@@ -43,7 +45,7 @@ pub struct Reader {
 #[derive(Clone)]
 enum State {
     /// The lines, and each thing that stands beside them.
-    Markup(Rc<RefCell<Page>>, Vec<(Arc<Rows>, Rc<RefCell<Page>>)>),
+    Markup(Rc<RefCell<Page>>, Vec<(Arc<Rows>, Rc<RefCell<Page>>)>, Rc<RefCell<Ending>>),
     Scripts(Rc<RefCell<Scripts>>),
     /// The cart is at another address.
     Elsewhere,
@@ -62,7 +64,7 @@ impl Reader {
                     At::Markup(rows) => Some((Arc::clone(rows), page(rows))),
                     At::Json(_) => None,
                 });
-                State::Markup(page(rows), beside.collect())
+                State::Markup(page(rows), beside.collect(), Rc::default())
             }
             Lines::Script(..) => State::Scripts(Rc::default()),
             Lines::Endpoint(..) => State::Elsewhere,
@@ -74,9 +76,10 @@ impl Reader {
     /// before any other sees the element.
     pub fn handlers(&self) -> Handlers<'_> {
         match (&self.rules.lines, &self.state) {
-            (Lines::Html(rows), State::Markup(page, beside)) => {
+            (Lines::Html(rows), State::Markup(page, beside, ending)) => {
                 let beside = beside.iter().flat_map(|(rows, page)| markup_handlers(rows, page));
-                markup_handlers(rows, page).into_iter().chain(beside).collect()
+                let ending = ending::handlers(ending);
+                markup_handlers(rows, page).into_iter().chain(beside).chain(ending).collect()
             }
             (Lines::Script(place, _), State::Scripts(scripts)) => vec![script_handlers(place, scripts)],
             _ => Vec::new(),
@@ -86,7 +89,7 @@ impl Reader {
     /// The product pages to look at for what lines lack that have ended so far, from the line `from` on. Moves `from`
     /// behind them. Lines that are JSON are known when all of it is.
     pub fn pages(&self, from: &mut usize) -> Vec<ProductPage> {
-        let (Some(lookup), State::Markup(page, _)) = (&self.rules.lookup, &self.state) else { return Vec::new() };
+        let (Some(lookup), State::Markup(page, ..)) = (&self.rules.lookup, &self.state) else { return Vec::new() };
         let page = page.borrow();
         let lines = page.lines();
         let new = lines.get(*from..).unwrap_or_default();
@@ -102,10 +105,11 @@ impl Reader {
     /// The same, before it is understood.
     pub fn gather(&self) -> Gathered {
         let seen = match (&self.rules.lines, &self.state) {
-            (Lines::Html(rows), State::Markup(page, beside)) => {
+            (Lines::Html(rows), State::Markup(page, beside, ending)) => {
+                let broken_off = ending.take().doubt(page.borrow().last_line());
                 let end = |rows, page: &RefCell<Page>| page.replace(Page::new(rows)).end();
                 let beside = beside.iter().map(|(rows, page)| end(rows, page)).collect();
-                Seen { beside, ..end(rows, page) }
+                Seen { beside, broken_off, ..end(rows, page) }
             }
             (Lines::Script(place, nodes), State::Scripts(scripts)) => {
                 scripts.take().finish(place, nodes, &self.rules.money)

@@ -36,6 +36,9 @@ pub(super) fn cart(gathered: Gathered, articles: &Articles) -> Cart {
         );
         findings.push(Finding::on_cart(code::CART_UNCLOSED, Severity::Error, detail));
     }
+    if let Some(why) = seen.broken_off {
+        findings.push(Finding::on_cart(code::CART_BROKEN_OFF, Severity::Error, why));
+    }
     if lines.is_empty() && !seen.empty {
         let detail = match matched {
             0 => "nothing matches the rule for lines".to_owned(),

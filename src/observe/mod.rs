@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod metrics;
 pub mod record;
 pub mod returns;
+pub mod signs;
 pub mod simulations;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ pub use hooks::UnknownHooks;
 pub use metrics::Metrics;
 pub use record::Records;
 pub use returns::Returns;
+pub use signs::Signs;
 pub use simulations::Simulations;
 
 /// What one running proxy shows of itself; all its workers share it.
@@ -40,6 +42,8 @@ pub struct Watch {
     pub records: Records,
     /// Rules that used to match.
     pub drift: Drift,
+    /// Who has been shown the sign of being signed in.
+    pub signs: Signs,
     /// Hooks to be listed, where they are learned.
     pub unknown_hooks: UnknownHooks,
     /// Punchouts made from the console.

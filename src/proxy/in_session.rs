@@ -11,7 +11,7 @@ use std::task::Context;
 use std::time::Instant;
 
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use lol_html::{Selector, Settings};
 
@@ -32,12 +32,13 @@ use crate::protocol::oci::hook::Hook;
 use crate::punchout::hand_over::{self, Following};
 use crate::punchout::product_pages::{self, CartPage, ProductPages};
 use crate::punchout::record::Recorder;
+use crate::punchout::signed_in::Watched;
 use crate::punchout::{self, bar};
 use crate::rewrite::body::{Failure, Meanwhile, OnFailure};
 use crate::rewrite::carrier::Carrier;
 use crate::rewrite::controls::{Leave, RETURN_FORM, Seen, Way};
 use crate::rewrite::csp::Opening;
-use crate::rewrite::page::{IsReady, Page};
+use crate::rewrite::page::Page;
 use crate::rewrite::response_headers;
 use crate::session::Session;
 use crate::upstream::{self, RequestBody};
@@ -73,8 +74,8 @@ impl Along {
     }
 
     /// The page, at its beginning.
-    pub(super) fn cart_page(&mut self, shop: &Shop) -> Rc<RefCell<CartPage>> {
-        Rc::new(RefCell::new(CartPage::begin(&shop.plan.shop.cart, self.pages.take())))
+    pub(super) fn cart_page(&mut self, shop: &Shop, status: StatusCode) -> Rc<RefCell<CartPage>> {
+        Rc::new(RefCell::new(CartPage::begin(&shop.plan.shop.cart, self.pages.take(), status)))
     }
 }
 
@@ -252,9 +253,9 @@ impl Read {
     fn begin(shop: &Shop, page: &mut OpenPage, mut along: Along) -> Read {
         let (tap, following) = along.recorder.take().map(|one| Following::begin(one, &page.head.headers)).unzip();
         page.tap = tap;
-        let cart_page = along.cart_page(shop);
+        let cart_page = along.cart_page(shop, page.head.status);
         page.meanwhile = meanwhile(&cart_page);
-        // What stands behind </html> is an error in XML.
+        // What stands behind </html> is an error in XML, and inside the page to browsers.
         Read { cart_page, may_wait: !response_headers::is_xml(&page.head.headers), following }
     }
 }
@@ -292,7 +293,7 @@ fn changes<'p>(
         end.push_str(&hydrated.element(&plan.prefix, nonce, &leave));
     }
     let seen = Rc::new(Seen::default());
-    let mut is_ready: Option<IsReady> = None;
+    let mut at_document_end = false;
     let (readers, end_of_body, on_failure): (_, Option<Box<dyn FnOnce() -> String>>, _) = if let Some(Read {
         cart_page,
         may_wait,
@@ -302,19 +303,19 @@ fn changes<'p>(
         let reader = cart_page.borrow().reader().clone();
         // The page's own settings outlive this borrow of the plan.
         let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
-        let readers = reader.handlers().into_iter().map(owned).collect();
+        let watched = Watched::of(x.shop(), session);
+        let sign = watched.iter().map(Watched::handler);
+        let readers = reader.handlers().into_iter().map(owned).chain(sign).collect();
         let (session, buyer, leave, seen) = (session.clone(), buyer.clone(), leave.clone(), seen.clone());
         let served_by = x.shop().clone();
-        if may_wait && cart_page.borrow().waits() {
-            let page = cart_page.clone();
-            is_ready = Some(Box::new(move || page.borrow_mut().is_known()));
-        }
+        at_document_end = may_wait;
         let closing = (session.clone(), leave.clone());
         let at_end = move || {
             if !may_wait && !cart_page.borrow_mut().is_known() {
                 return hand_over::closed(&leave) + &end;
             }
-            let (cart, articles) = cart_page.borrow_mut().finish();
+            let (mut cart, articles) = cart_page.borrow_mut().finish();
+            watched.iter().for_each(|watched| watched.judge(&mut cart));
             hand_over::count_rules(&served_by, (&cart, &articles), Some(seen.controls.get()));
             if !cart.lines.is_empty() && seen.controls.get() == 0 {
                 let reference = session.reference;
@@ -337,10 +338,20 @@ fn changes<'p>(
         };
         let at_end: Option<Box<dyn FnOnce() -> String>> =
             if end.is_empty() { None } else { Some(Box::new(move || end)) };
-        (Vec::new(), at_end, OnFailure::PassThrough(Box::new(tail)))
+        // Where the cart is read by our return page, the page that the buyer sees tells what it shows.
+        let watched = if cart_page { Watched::of(x.shop(), session) } else { None };
+        (watched.iter().map(Watched::handler).collect(), at_end, OnFailure::PassThrough(Box::new(tail)))
     };
-    let page =
-        Page { controls: &shop.checkout, leave, hide: &shop.hide, opening, readers, end_of_body, is_ready, seen };
+    let page = Page {
+        controls: &shop.checkout,
+        leave,
+        hide: &shop.hide,
+        opening,
+        readers,
+        end_of_body,
+        at_document_end,
+        seen,
+    };
     (page, on_failure)
 }
 

@@ -121,6 +121,11 @@ async fn by_route(
     match (route, punchout) {
         (Route::Visitor, _) => rewritten::serve_visitor(x, Request::from_parts(head, body)).await,
         (Route::Enter, _) => {
+            // Before anything is counted: a picture on somebody's page must not use up the turns of those who look at it.
+            if own_pages::is_ahead(&head.headers) {
+                return Ok(own(pages::not_ahead()));
+            }
+            own_pages::admit_call(&head.headers)?;
             let body = read_call(x, body).await?;
             enter::enter(x, &head, &body).await.map(own)
         }

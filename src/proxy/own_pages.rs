@@ -1,9 +1,10 @@
-//! Who may have the pages of ours that do something to a session: that send its cart on its way, or end it.
+//! Who may have the pages of ours that do something to a session: that begin it, send its cart on its way, or end it.
 //!
 //! Not another site, and not what an author has put on the shop's own pages (a picture whose address is ours): so every
 //! form and link of ours has the session's key ([`SessionId::page_key`](crate::session::id::SessionId::page_key)). And
 //! nobody who asks before the buyer does: browsers and scripts fetch links on which a pointer rests.
 
+use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method, request};
 
 use super::route::OwnPage;
@@ -20,6 +21,33 @@ pub(super) fn is_ahead(headers: &HeaderMap) -> bool {
         let purpose = value.split([';', ',']).next().unwrap_or_default().trim();
         ["prefetch", "preview", "prerender"].iter().any(|ahead| purpose.eq_ignore_ascii_case(ahead))
     })
+}
+
+/// Whether a catalog call is for a page, or a program's: what a page merely loads begins no session in whoever looks at it.
+///
+/// From where a browser comes says nothing: procurement systems are other sites, or neighbours, and a test form may stand in
+/// the shop itself.
+///
+/// # Errors
+/// It is for a picture, a script or the like, or a script's.
+pub(super) fn admit_call(headers: &HeaderMap) -> Result<(), Problem> {
+    let says = |name: &str, value: &str| headers.get_all(name).iter().any(|said| said == value);
+    let is_page = |kind: &HeaderValue| match kind.as_bytes() {
+        b"document" | b"iframe" | b"frame" | b"object" | b"embed" => true,
+        // A navigation that a service worker passes on. No script can ask in that mode.
+        b"empty" => says("sec-fetch-mode", "navigate"),
+        _ => false,
+    };
+    // Over plain http browsers do not say it; a page's Accept has no `image/*`, and a picture's no HTML.
+    let accepts = |kind: &str| {
+        headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains(kind))
+    };
+    let is_picture = accepts("image/*") && !accepts("html");
+    if !headers.get_all("sec-fetch-dest").iter().all(is_page) || is_picture {
+        let detail = "a browser called for the catalog as a picture, a script or the like, or by a script";
+        return Err(Problem::new(Kind::EntryNotPage, detail));
+    }
+    Ok(())
 }
 
 /// Whether the cart is to be sent a second time, on purpose.
@@ -68,6 +96,46 @@ fn parameter(head: &request::Parts, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_catalog_call_is_a_page_or_a_programs() {
+        for (fields, expected) in [
+            // Servers, and browsers over plain http or before 2023. The last are Chromium's, Internet Explorer 8's and 11's.
+            (&[][..], true),
+            (&[("accept", "*/*")], true),
+            (&[("accept", "text/html,application/xhtml+xml,image/avif,image/webp,image/*;q=0.9,*/*;q=0.8")], true),
+            (&[("accept", "image/gif, image/jpeg, application/x-ms-application, */*")], true),
+            (&[("accept", "text/html, application/xhtml+xml, */*")], true),
+            // Node's own client.
+            (&[("sec-fetch-mode", "cors"), ("accept", "*/*")], true),
+            (&[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "cross-site")], true),
+            (
+                &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-origin")],
+                true,
+            ),
+            (&[("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-dest", "frame")], true),
+            (&[("sec-fetch-dest", "object"), ("sec-fetch-mode", "navigate")], true),
+            (&[("sec-fetch-dest", "embed"), ("sec-fetch-mode", "navigate")], true),
+            (&[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "navigate")], true),
+            (&[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "no-cors")], false),
+            (&[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")], false),
+            (&[("sec-fetch-dest", "image"), ("sec-fetch-mode", "no-cors")], false),
+            (&[("sec-fetch-dest", "style")], false),
+            (&[("sec-fetch-dest", "script")], false),
+            (&[("sec-fetch-dest", "video")], false),
+            (&[("sec-fetch-dest", "document"), ("sec-fetch-dest", "image")], false),
+            (&[("accept", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8")], false),
+        ] {
+            let headers = fields.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+            let mut all = HeaderMap::new();
+            for (name, value) in headers {
+                let name: http::HeaderName = name;
+                all.append(name, value);
+            }
+            assert_eq!(admit_call(&all).is_ok(), expected, "{fields:?}");
+        }
+    }
 
     #[test]
     fn a_page_that_nobody_has_asked_for_yet_is_known_by_what_is_said_of_it() {

@@ -17,6 +17,7 @@ use super::rewritten::OpenPage;
 use crate::config::plan::Buyer;
 use crate::exchange::Exchange;
 use crate::punchout::hand_over::{self, Following};
+use crate::punchout::signed_in::Watched;
 use crate::rewrite::body::{Failure, OnFailure};
 use crate::rewrite::controls::Seen;
 use crate::session::Session;
@@ -32,12 +33,14 @@ pub(super) fn look(
     let shop = x.shop().clone();
     let (tap, following) = along.recorder.take().map(|recorder| Following::begin(recorder, &page.head.headers)).unzip();
     page.tap = tap;
-    let cart_page = along.cart_page(&shop);
+    let cart_page = along.cart_page(&shop, page.head.status);
     page.meanwhile = meanwhile(&cart_page);
     let seen = Rc::new(Seen::default());
     let owned = |(selector, handlers): (Cow<'_, Selector>, _)| (Cow::Owned(selector.into_owned()), handlers);
     let reader = cart_page.borrow().reader().clone();
-    let readers: Vec<_> = reader.handlers().into_iter().map(owned).collect();
+    let watched = Watched::of(&shop, session);
+    let sign = watched.iter().map(Watched::handler);
+    let readers: Vec<_> = reader.handlers().into_iter().map(owned).chain(sign).collect();
     let mut settings = Settings::new();
     for handlers in readers.into_iter().chain(shop.plan.shop.checkout.count(&seen)) {
         settings = settings.append_element_content_handler(handlers);
@@ -47,7 +50,8 @@ pub(super) fn look(
     let following = Cell::new(Some(following));
     let end = move |_: &mut DocumentEnd<'_>| {
         if let Some(following) = following.take() {
-            let (cart, articles) = cart_page.borrow_mut().finish();
+            let (mut cart, articles) = cart_page.borrow_mut().finish();
+            watched.iter().for_each(|watched| watched.judge(&mut cart));
             let controls = Some(seen.controls.get());
             hand_over::report(&shop, &buyer, &session, (&cart, &articles), controls, following);
         }

@@ -28,7 +28,7 @@ use crate::session::{Session, Stage};
 
 use super::read_cart::Whole;
 use super::record::Recorder;
-use super::{drift, read_cart};
+use super::{drift, read_cart, signed_in};
 
 /// What a cart has become for its buyer.
 #[derive(Debug)]
@@ -262,7 +262,8 @@ pub async fn fresh(x: &Exchange, session: &Session, buyer: &Buyer, headers: &Hea
     let address = shop.cart.endpoint().map_or(&shop.cart_address, |endpoint| &endpoint.address);
     let recorder = Recorder::begin(x.shop(), session, buyer, &jar, "fresh", address);
     let mut visit = super::visit(x, headers, session.accept_language.clone(), jar)?;
-    let Whole { cart, articles, source } = read_cart::read_whole(plan, &mut visit).await?;
+    let Whole { mut cart, articles, source } = read_cart::read_whole(plan, &mut visit).await?;
+    signed_in::judge(x.shop(), session, &mut visit, &source, &mut cart).await;
     count_rules(x.shop(), (&cart, &articles), None);
     if session.report_only {
         // Nothing that is shown leads here.

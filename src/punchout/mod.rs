@@ -1,6 +1,6 @@
 //! A session's life: which account it gets ([`accounts`]), how it begins ([`enter`], [`arrive`]) without what the browser has of an
 //! earlier stay ([`hygiene`]), what a procurement system asks for besides shopping ([`functions`]), how its cart goes back ([`read_cart`] and, for what that lacks,
-//! [`product_pages`]; [`hand_over`]), how it is left ([`leave`], and the
+//! [`product_pages`]; [`signed_in`] whether the prices are the buyer's; [`hand_over`]), how it is left ([`leave`], and the
 //! [`bar`] on its pages), how its cart is emptied for the next
 //! ([`clear`]), what tells ops that the shop has changed ([`drift`]), and what keeps its
 //! pages for them ([`mod@record`]).
@@ -20,6 +20,7 @@ mod offers;
 pub mod product_pages;
 pub mod read_cart;
 pub mod record;
+pub mod signed_in;
 
 use http::header::{HOST, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderValue};

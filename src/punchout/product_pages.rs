@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Sleep;
 
 use super::offers;
@@ -22,6 +22,7 @@ use crate::cart::rules::Rules;
 use crate::config::Plan;
 use crate::config::plan::{Details, Offers, ProductAddress};
 use crate::exchange::Exchange;
+use crate::finding::{Finding, Severity, code};
 use crate::location::Target;
 use crate::policy::Verdict;
 use crate::problem::Problem;
@@ -205,14 +206,18 @@ pub struct CartPage {
     /// Lines up to this one have been asked about.
     asked: usize,
     pages: Option<ProductPages>,
+    /// What its head says against it.
+    doubt: Option<Finding>,
     /// All of it, once it has been read to its end.
     gathered: Option<Gathered>,
 }
 
 impl CartPage {
     /// A page at its beginning.
-    pub fn begin(rules: &Arc<Rules>, pages: Option<ProductPages>) -> CartPage {
-        CartPage { reader: Reader::new(rules), asked: 0, pages, gathered: None }
+    pub fn begin(rules: &Arc<Rules>, pages: Option<ProductPages>, status: StatusCode) -> CartPage {
+        let detail = || format!("the shop answered {status}");
+        let doubt = (!status.is_success()).then(|| Finding::on_cart(code::CART_STATUS, Severity::Error, detail()));
+        CartPage { reader: Reader::new(rules), asked: 0, pages, doubt, gathered: None }
     }
 
     /// What reads it as it streams past.
@@ -246,7 +251,8 @@ impl CartPage {
 
     fn end(&mut self) {
         if self.gathered.is_none() {
-            let gathered = self.reader.gather();
+            let mut gathered = self.reader.gather();
+            self.doubt.take().into_iter().for_each(|doubt| gathered.note(doubt));
             if let Some(pages) = &mut self.pages {
                 pages.ask(gathered.pages());
             }
@@ -256,7 +262,8 @@ impl CartPage {
 
     /// The cart, and what was looked up for it.
     pub fn finish(&mut self) -> (Cart, Articles) {
-        let gathered = self.gathered.take().unwrap_or_else(|| self.reader.gather());
+        self.end();
+        let gathered = self.gathered.take().expect("it has just been gathered");
         let articles = self.pages.take().map(|pages| pages.articles).unwrap_or_default();
         (gathered.cart(&articles), articles)
     }

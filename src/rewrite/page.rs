@@ -18,9 +18,6 @@ const OUT_OF_FORM: &str = "</form>";
 /// as XML, every tag closed and every attribute in quotes, and it fits `application/xhtml+xml` as well.
 pub type EndOfBody = Box<dyn FnOnce() -> String>;
 
-/// See [`Page::is_ready`].
-pub type IsReady = Box<dyn Fn() -> bool>;
-
 /// Element handlers of another reader of the page, of the cart for example. They see elements before anything is changed.
 pub type Readers = Vec<(Cow<'static, Selector>, ElementContentHandlers<'static>)>;
 
@@ -40,9 +37,9 @@ pub struct Page<'a> {
     /// What to write at the end of the body: before the first `</body>`, or else at the document's end. Framesets have
     /// no body and get nothing, nor do fragments that scripts fetch (no doctype, html, head or body) with [`Way::Lead`].
     pub end_of_body: Option<EndOfBody>,
-    /// Whether `end_of_body` can be given yet, where it has to wait. Where it cannot at `</body>`, it stands at the document's end,
-    /// which browsers read as if it stood inside.
-    pub is_ready: Option<IsReady>,
+    /// `end_of_body` stands at the document's end, which browsers read as if it stood inside. They overlook a `</body>` that
+    /// is not the last, one of a pasted text for example: what has to know the whole page comes here.
+    pub at_document_end: bool,
     /// Filled as the page goes past.
     pub seen: Rc<Seen>,
 }
@@ -56,7 +53,7 @@ impl Page<'_> {
             document: Cell::new(false),
             frameset: Cell::new(false),
             end_of_body: RefCell::new(self.end_of_body),
-            is_ready: self.is_ready,
+            at_document_end: self.at_document_end,
         });
         let mut settings = Settings::new();
         for handlers in self.readers.into_iter().chain(work.controls.handlers(self.controls)) {
@@ -87,7 +84,7 @@ struct Work {
     document: Cell<bool>,
     frameset: Cell<bool>,
     end_of_body: RefCell<Option<EndOfBody>>,
-    is_ready: Option<IsReady>,
+    at_document_end: bool,
 }
 
 impl Work {
@@ -141,7 +138,7 @@ impl Work {
         }
         let work = self.clone();
         element.on_end_tag(Box::new(move |end: &mut EndTag| {
-            if work.is_ready.as_ref().is_none_or(|is_ready| is_ready()) {
+            if !work.at_document_end {
                 end.before(&work.ending(), ContentType::Html);
             }
             Ok(())

@@ -48,12 +48,17 @@ impl Page {
 
     /// Whether an element on it matches. A page that cannot be parsed holds nothing.
     pub fn holds(&self, selector: &Selector) -> bool {
+        Page::holds_in(&self.text, selector)
+    }
+
+    /// The same of a page's text.
+    pub fn holds_in(text: &str, selector: &Selector) -> bool {
         let found = Cell::new(false);
         let handler = |_: &mut Element<'_, '_>| {
             found.set(true);
             Ok(())
         };
-        let parsed = walk([self.text.as_str()], vec![(selector, Box::new(handler))]);
+        let parsed = walk([text], vec![(selector, Box::new(handler))]);
         parsed.is_ok() && found.get()
     }
 

@@ -135,6 +135,16 @@ impl SignIn {
         self.element.as_ref().map(|element| page.holds(&element.selector))
     }
 
+    /// The element that shows that somebody is signed in, as it was written and compiled.
+    pub fn element(&self) -> Option<(&str, &Selector)> {
+        self.element.as_ref().map(|element| (element.text.as_str(), &element.selector))
+    }
+
+    /// The address of the page on which that element is looked for, where one is named.
+    pub fn shown_on(&self) -> Option<&str> {
+        self.page.as_deref()
+    }
+
     /// The address of the sign-in page.
     pub fn page(&self) -> &str {
         self.step.page()

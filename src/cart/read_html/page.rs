@@ -25,6 +25,8 @@ pub(super) struct Page {
     /// The open elements of the current line, from the line's own inwards, by where they begin in the page.
     open: Vec<Open>,
     line: Option<RawLine>,
+    /// Where in the page the last line begins.
+    last_line: usize,
     empty_texts: Vec<(usize, usize, Text)>,
     bytes: usize,
     seen: Seen,
@@ -32,12 +34,25 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(rows: &Arc<Rows>) -> Self {
-        Page { rows: Arc::clone(rows), open: vec![], line: None, empty_texts: vec![], bytes: 0, seen: Seen::default() }
+        Page {
+            rows: Arc::clone(rows),
+            open: vec![],
+            line: None,
+            last_line: 0,
+            empty_texts: vec![],
+            bytes: 0,
+            seen: Seen::default(),
+        }
     }
 
     /// The lines that have ended.
     pub(super) fn lines(&self) -> &[RawLine] {
         &self.seen.lines
+    }
+
+    /// Where in the page the last line begins; 0 before the first.
+    pub(super) fn last_line(&self) -> usize {
+        self.last_line
     }
 
     /// Any element that the rewriter takes to be inside a line. Closes what its start tag closes, which may be the line.
@@ -73,6 +88,7 @@ impl Page {
             return false;
         }
         self.line = Some(RawLine::default());
+        self.last_line = at;
         let followed = element.can_have_content() && self.follow(at, Tag::named(&element.tag_name()), true);
         self.capture(0, element, at);
         if !followed {

@@ -1,0 +1,96 @@
+//! Whether a page of a cart came to its end, or broke off between two lines.
+//!
+//! A shop's program that runs out of memory or time in the middle of the cart ends a page that is whole to HTTP: all its
+//! bytes came, and lines are missing. HTML lets a page leave out `</body>` and `</html>`, and old shops do; what they close is
+//! the list of lines.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use lol_html::html_content::Element;
+use lol_html::{ElementContentHandlers, Selector};
+
+use super::Handlers;
+
+/// What is known of a page's end.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// `<html>` or `<body>` stands on the page; fragments say nothing of their end.
+    opened: [bool; 2],
+    ended: bool,
+    /// Elements that may hold lines and are open, by where they begin.
+    open: Vec<usize>,
+    /// The page ended while a list was open that may hold lines.
+    ended_in_list: Vec<usize>,
+    /// Rows came after that: what ended the page was a part of some text on it.
+    goes_on: bool,
+}
+
+impl Ending {
+    /// What is wrong with the end of a page whose last line begins there.
+    pub(super) fn doubt(&self, last_line: usize) -> Option<&'static str> {
+        let holds_line = |at: &usize| *at < last_line;
+        if self.opened.contains(&true) && !self.ended && self.open.iter().any(holds_line) {
+            return Some("the page breaks off: neither the list of lines nor the page is closed");
+        }
+        if self.goes_on && self.ended_in_list.iter().any(holds_line) {
+            return Some("</body> or </html> stands inside the list of lines, and lines behind it may not be seen");
+        }
+        None
+    }
+
+    fn close(&mut self, at: usize, is_list: bool, by_its_own: bool) {
+        if let Some(index) = self.open.iter().rposition(|open| *open == at) {
+            self.open.truncate(index);
+        }
+        if is_list && !by_its_own {
+            self.ended_in_list.push(at);
+        }
+    }
+
+    fn begin_page(&mut self, name: &str) -> bool {
+        !std::mem::replace(&mut self.opened[usize::from(name == "body")], true)
+    }
+}
+
+/// The handlers for one rewriter.
+pub(super) fn handlers(ending: &Rc<RefCell<Ending>>) -> Handlers<'static> {
+    let (of_page, of_part) = (Rc::clone(ending), Rc::clone(ending));
+    let page = ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+        // A second one is a text that was pasted into the page, with an end of its own.
+        if of_page.borrow_mut().begin_page(&element.tag_name()) && element.can_have_content() {
+            let ending = Rc::clone(&of_page);
+            element.on_end_tag(Box::new(move |_| {
+                ending.borrow_mut().ended = true;
+                Ok(())
+            }))?;
+        }
+        Ok(())
+    });
+    let part = ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+        let name = element.tag_name();
+        if matches!(name.as_str(), "tr" | "td" | "li" | "dd") {
+            let mut ending = of_part.borrow_mut();
+            ending.goes_on |= ending.ended;
+            return Ok(());
+        }
+        let at = element.source_location().bytes().start;
+        of_part.borrow_mut().open.push(at);
+        let is_list = matches!(name.as_str(), "table" | "ul" | "ol" | "dl");
+        let ending = Rc::clone(&of_part);
+        element.on_end_tag(Box::new(move |end| {
+            let by_the_page = matches!(end.name().as_str(), "body" | "html");
+            ending.borrow_mut().close(at, is_list, !by_the_page);
+            Ok(())
+        }))
+    });
+    vec![(Cow::Owned(selector("html, body")), page), (Cow::Owned(selector(PARTS)), part)]
+}
+
+/// What may hold lines and is never closed by what follows, and what stands in such alone.
+const PARTS: &str = "table, ul, ol, dl, div, main, section, article, tr, td, li, dd";
+
+fn selector(names: &str) -> Selector {
+    names.parse().expect("a selector of tag names, written here")
+}
