@@ -120,7 +120,8 @@ struct Load {
 /// What became of a request.
 enum Asked {
     Answered,
-    /// It was never sent: the connection takes no more. A browser takes another.
+    /// The connection takes no more: it was never sent, or refused by the GOAWAY that says so (RFC 9113, section 6.8).
+    /// A browser sends it on another.
     Unsent,
 }
 
@@ -178,7 +179,11 @@ async fn ask(mut sender: SendRequest<Empty<Bytes>>) -> Result<Asked, String> {
     let answer = match sender.try_send_request(request).await {
         Ok(answer) => answer,
         Err(error) if error.message().is_some() => return Ok(Asked::Unsent),
-        Err(error) => return Err(format!("no answer: {:?}", error.error())),
+        Err(error) => {
+            let error = format!("{:?}", error.error());
+            let is_refused = error.contains("GoAway") && error.contains("NO_ERROR, Remote");
+            return if is_refused { Ok(Asked::Unsent) } else { Err(format!("no answer: {error}")) };
+        }
     };
     let status = answer.status();
     let body = answer.into_body().collect().await.map_err(|error| format!("an answer cut short: {error:?}"))?;
@@ -228,4 +233,5 @@ fn reloads_a_new_certificate_and_a_stop_under_load_fail_no_request() {
     let answered = load.answered.load(Ordering::Acquire);
     assert_eq!(ends, [const { Ok(()) }; 4], "of {answered} requests");
     assert!(answered > 1_000, "{answered}");
+    assert_eq!(shop.seen(), answered, "what was refused has not been done, and nothing twice");
 }
