@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::punchout::{HOOK, PASSWORD, Punchout, cookie_field, encoded, own, text};
 use common::{Answer, Wire};
 use punchout_proxy::protocol::oci::parse_back::forms;
@@ -316,6 +318,32 @@ fn what_a_page_merely_loads_begins_no_session_and_ends_none() {
     }
 }
 
+#[test]
+fn an_article_number_leads_to_no_other_host() {
+    let product = "[shop.product]\npage = \"/{path}\"\nnumber = '^/(?<path>[^?#]+)$'\nline = \".p\"\nname = \"h1\"\nsku = \".sku\"\n\
+                   price = \".price\"\n[entry]";
+    let p = Punchout::configured(|text| text.replace("[entry]", product), |plan| plan.entry.buyer_rate = 100);
+    for (number, expected) in [
+        ("/a/b", "/a/b"),
+        ("//evil.example/x", "/"),
+        ("///evil.example/x", "/"),
+        ("/\\evil.example/x", "/%5Cevil.example/x"),
+        ("/\t/evil.example/x", "/%09/evil.example/x"),
+    ] {
+        let called = p.call(&parameters(&[("FUNCTION", "DETAIL"), ("PRODUCTID", number)]), "");
+        let first = called.head.get("location").unwrap_or_else(|| panic!("{number}: {}", text(&called))).to_owned();
+        for cookies in [cookie_field(&called), String::new()] {
+            // With the cookie by a redirect, without it by a page; the ticket of the first is good once.
+            let begun = p.ask("GET", &first, &cookies);
+            let leads = begun.head.get("location").map(str::to_owned);
+            assert!(!text(&begun).contains("//evil"), "{number}: {}", text(&begun));
+            if !cookies.is_empty() {
+                assert_eq!(leads.as_deref(), Some(expected), "{number}: {}", text(&begun));
+            }
+        }
+    }
+}
+
 /// Scripts of shops, and browsers, fetch the links on which a pointer rests.
 #[test]
 fn a_return_page_that_nobody_has_asked_for_yet_is_no_return() {
@@ -480,6 +508,35 @@ fn a_form_is_looked_into_however_it_is_sent_where_its_fields_decide() {
         }
         assert_eq!(p.targets().len(), before + usize::from(passes), "{content_type} {body}");
     }
+}
+
+#[test]
+fn a_form_that_does_not_come_is_not_waited_for() {
+    let rules = "paths = [\"/checkout/**\"]\nforms = [{ path = \"/**\", field = \"place_order\" }]";
+    let p = Punchout::configured(
+        |text| text.replace("paths = [\"/checkout/**\", \"/logout\"]", rules),
+        |plan| plan.limits.body_idle = Duration::from_millis(200),
+    );
+    let cookie = p.enter(&[], "");
+    let begin = |kind: &str| {
+        let mut wire = p.proxy.connect();
+        let head = format!("POST /page HTTP/1.1\r\nHost: shop.example\r\n{cookie}Content-Type: {kind}\r\n");
+        wire.send(format!("{head}Content-Length: 100000\r\n\r\n--b")).unwrap();
+        wire
+    };
+    let before = p.targets().len();
+    for kind in ["multipart/form-data; boundary=b", "application/x-www-form-urlencoded"] {
+        let answer = begin(kind).answer("POST").unwrap();
+        assert_eq!(answer.head.status(), 408, "{kind}: {}", text(&answer));
+    }
+    // Nor is one that comes by a byte at a time, never resting.
+    let mut wire = begin("application/x-www-form-urlencoded");
+    let dripped = (0..1_000).take_while(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        wire.send("x").is_ok()
+    });
+    assert!(dripped.count() < 1_000, "somebody still takes them");
+    assert_eq!(p.targets().len(), before, "the shop heard of none");
 }
 
 #[test]

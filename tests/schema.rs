@@ -58,6 +58,15 @@ fn it_is_a_schema_by_its_own_draft_and_the_command_prints_it() {
     assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), schema);
 }
 
+/// `punchout-proxy schema | head -1`.
+#[test]
+fn a_reader_who_has_seen_enough_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let command = Command::new(env!("CARGO_BIN_EXE_punchout-proxy")).arg("schema").stdout(writer).output().unwrap();
+    assert_eq!((command.status.code(), String::from_utf8_lossy(&command.stderr).as_ref()), (Some(141), ""));
+}
+
 #[test]
 fn good_files_fit() {
     let validator = validator();

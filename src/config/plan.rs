@@ -281,7 +281,8 @@ impl Offers {
         };
         let values: Vec<_> = address.words().map(|word| (word, filled(word))).collect();
         let values: Vec<_> = values.iter().map(|(word, value)| (*word, value.as_str())).collect();
-        Some(address.fill(&values))
+        // A part may begin with a slash, and an address that begins with two is another host's.
+        Some(address.fill(&values)).filter(|address| !address.starts_with("//"))
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn admit(
             forward::toward_shop(x, request).map(Admitted::Ordinary)
         };
     }
-    let form = form::read(&head, body).await?;
+    let form = form::read(x, &head, body).await?;
     if let Verdict::Deny(number) = form.judge(policy, &asked.method, target)? {
         return Ok(Admitted::Denied(deny(x, session, asked, number)));
     }

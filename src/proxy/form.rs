@@ -5,19 +5,25 @@
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, request};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::multipart;
+use crate::exchange::Exchange;
 use crate::location::Target;
 use crate::policy::{Policy, Verdict};
 use crate::problem::{Kind, Problem};
+use crate::upstream::{RequestBody, UploadLimits};
 
 /// Longest form that is looked into, in bytes.
-const FORM_SIZE: usize = 256 << 10;
+const FORM_SIZE: u64 = 256 << 10;
 
 /// The same for one that may carry files.
-const MULTIPART_SIZE: usize = 8 << 20;
+const MULTIPART_SIZE: u64 = 8 << 20;
+
+/// How many times the longest pause a form may take in all.
+const LONGEST: u32 = 10;
 
 /// Deeper than any shop nests what it takes for parameters.
 const JSON_DEPTH: usize = 16;
@@ -26,6 +32,28 @@ const JSON_DEPTH: usize = 16;
 pub(super) struct Form {
     shape: Shape,
     bytes: Bytes,
+}
+
+/// A body, and the room that was given to it.
+struct Held {
+    bytes: Vec<u8>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    fn add(&mut self, data: &[u8], room: OwnedSemaphorePermit) {
+        self.bytes.extend_from_slice(data);
+        match &mut self.room {
+            Some(all) => all.merge(room),
+            None => self.room = Some(room),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// How fields stand in it.
@@ -40,20 +68,36 @@ enum Shape {
 /// Reads the body of a request whose fields decide.
 ///
 /// # Errors
-/// [`Kind::Denied`] for what could be a form and cannot be looked into, [`Kind::BodyTooLarge`] for one that is too long.
-pub(super) async fn read(head: &request::Parts, body: Incoming) -> Result<Form, Problem> {
+/// [`Kind::Denied`] for what could be a form and cannot be looked into, [`Kind::BodyTooLarge`] for one that is too long,
+/// [`Kind::RequestTimeout`] for one that stalls, [`Kind::ShopBusy`] while too many are held.
+pub(super) async fn read(x: &Exchange, head: &request::Parts, body: Incoming) -> Result<Form, Problem> {
     if http_body::Body::is_end_stream(&body) {
         return Ok(Form { shape: Shape::Other, bytes: Bytes::new() });
     }
     let shape = shape(&head.headers)?;
     let most = if matches!(shape, Shape::Multipart(_) | Shape::Other) { MULTIPART_SIZE } else { FORM_SIZE };
-    match Limited::new(body, most).collect().await {
-        Ok(collected) => Ok(Form { shape, bytes: collected.to_bytes() }),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Problem::new(Kind::BodyTooLarge, format!("a form of more than {most} bytes, where its fields decide")))
-        }
-        Err(error) => Err(Problem::new(Kind::BadRequest, format!("the form broke off: {error}"))),
+    let limits = &x.plan().limits;
+    let limits = UploadLimits { size: limits.body_size.min(most), idle: limits.body_idle };
+    let whole = whole(x, RequestBody::client(body, limits));
+    match tokio::time::timeout(limits.idle * LONGEST, whole).await {
+        Ok(bytes) => Ok(Form { shape, bytes: bytes? }),
+        Err(_) => Err(Problem::new(Kind::RequestTimeout, "a form that comes by so little at a time")),
     }
+}
+
+/// The whole of a body, for which there is room until the shop has taken it.
+async fn whole(x: &Exchange, mut body: RequestBody) -> Result<Bytes, Problem> {
+    let mut held = Held { bytes: Vec::new(), room: None };
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let detail = format!("a form whose fields decide, after {} bytes: {error}", held.bytes.len());
+            Problem::new(error.kind(), detail)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        let room = x.entrance().room_for_form(data.len());
+        held.add(&data, room.ok_or_else(|| Problem::new(Kind::ShopBusy, "too many forms are held at once"))?);
+    }
+    Ok(Bytes::from_owner(held))
 }
 
 fn shape(headers: &HeaderMap) -> Result<Shape, Problem> {

@@ -1,10 +1,11 @@
 //! How often somebody may try to begin a session, and how many passwords are looked at at once.
 //!
-//! Four floods are met here. Guessing passwords from one address: a call that fails by its caller's fault costs a
+//! Five floods are met here. Guessing passwords from one address: a call that fails by its caller's fault costs a
 //! turn, and turns come back at a steady rate. A robot that has the right password and opens session after session, each
 //! a sign-in at the shop: a buyer's turns. And wrong passwords from many addresses: each costs argon2's tens of
 //! milliseconds of a core, so only some are looked at at a time, and visitors keep the other cores. And wrong passwords that
-//! the shop has to judge (`strategy = "passthrough"`): only some of a buyer's are with the shop at a time.
+//! the shop has to judge (`strategy = "passthrough"`): only some of a buyer's are with the shop at a time. And once inside, forms
+//! that are read whole before they go to the shop: only so many bytes of them are held.
 //!
 //! A wrong password never takes the buyer's turns: whoever knows a USERNAME, or a HOOK_URL where that says who it is, could
 //! shut the buyer out with it.
@@ -31,6 +32,9 @@ const FUNCTIONS_OF_BUYER: usize = 4;
 /// Passwords of one buyer that the shop is asked about at a time.
 const JUDGED_BY_SHOP: usize = 8;
 
+/// Bytes of forms that are held while their fields are looked at and the shop takes them, over all sessions.
+const FORMS_HELD: usize = 64 << 20;
+
 /// A caller whose password has not been looked at by then is sent away.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -50,6 +54,8 @@ pub struct Entrance {
     functions: Semaphore,
     functions_of_buyer: Cache<String, Arc<Semaphore>>,
     judged_by_shop: Cache<String, Arc<Semaphore>>,
+    /// Bytes.
+    forms: Arc<Semaphore>,
 }
 
 /// Leave to answer a function, among all and among those of its buyer.
@@ -83,6 +89,7 @@ impl Entrance {
             // Forgotten long after the longest answer has ended.
             functions_of_buyer: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 60).build(),
             judged_by_shop: Cache::builder().max_capacity(CALLERS).time_to_idle(MINUTE * 60).build(),
+            forms: Arc::new(Semaphore::new(FORMS_HELD)),
         }
     }
 
@@ -131,6 +138,11 @@ impl Entrance {
             // As above.
             Ok(Err(_)) | Err(_) => Err(TooMany(LONGEST_WAIT)),
         }
+    }
+
+    /// Room for so many bytes of a session's form, until it is dropped; none while too many are held.
+    pub fn room_for_form(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.forms.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 
     /// Leave to answer one function of a buyer. Keep it until that is done.
@@ -185,6 +197,18 @@ mod tests {
 
     fn caller(address: &str) -> Caller {
         Caller::Address(address.parse().unwrap())
+    }
+
+    #[test]
+    fn only_so_many_bytes_of_forms_are_held() {
+        let entrance = Entrance::new();
+        let most = entrance.room_for_form(FORMS_HELD - 10).unwrap();
+        let rest = entrance.room_for_form(10).unwrap();
+        assert!(entrance.room_for_form(1).is_none());
+        drop(rest);
+        assert!(entrance.room_for_form(10).is_some() && entrance.room_for_form(11).is_none());
+        drop(most);
+        assert!(entrance.room_for_form(FORMS_HELD).is_some());
     }
 
     #[test]

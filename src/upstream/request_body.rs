@@ -72,6 +72,13 @@ struct Gate {
 #[error("the client's body: {0:?}")]
 pub struct UploadError(Kind);
 
+impl UploadError {
+    /// In which way.
+    pub fn kind(&self) -> Kind {
+        self.0
+    }
+}
+
 impl RequestBody {
     /// What `incoming` has to give, or nothing when it is empty.
     pub fn client(incoming: Incoming, limits: UploadLimits) -> Self {
