@@ -51,6 +51,7 @@
 //! | [`problem`] | what can go wrong with a request: side, code, status |
 //! | [`finding`] | what became of a value that could not go through as it is |
 //! | [`secret`] | a text that no log shows |
+//! | [`socket`] | how bytes are given to a socket |
 
 pub mod command;
 pub mod demo;
@@ -76,3 +77,4 @@ pub mod observe;
 pub mod problem;
 pub mod finding;
 pub mod secret;
+pub mod socket;

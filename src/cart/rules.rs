@@ -15,6 +15,7 @@ use rust_decimal::Decimal;
 use serde_json_path::JsonPath;
 
 use super::articles::Lookup;
+use super::passage::Wanted;
 use super::price::NumberFormat;
 use super::table::Table;
 use crate::finding::Severity;
@@ -184,6 +185,8 @@ pub(super) struct Rows {
     pub(super) empty: Vec<EmptyMark>,
     /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
     pub(super) positional: Vec<String>,
+    /// The same for who looks at the page before the reader, where signs tell.
+    pub(super) wanted: Option<Wanted>,
     pub(super) max_lines: usize,
 }
 

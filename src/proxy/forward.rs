@@ -27,14 +27,15 @@ use crate::upstream::{self, RequestBody, UploadLimits};
 ///
 /// # Errors
 /// Those of [`upstream::Pool::send`]; [`Kind::BodyTooLarge`] and [`Kind::RequestTimeout`] for the client's body.
-pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
-    let wanted = headers::upgrade(request.headers());
-    let request = toward_shop(exchange, request)?;
-    match wanted {
+pub async fn forward(exchange: &Exchange, head: Box<Parts>, body: Incoming) -> Result<Response<Body>, Problem> {
+    let body = upload(exchange, body)?;
+    if let Some(protocol) = headers::upgrade(&head.headers) {
         // Boxed, for its size would otherwise be that of every client's idle connection.
-        Some(protocol) => Box::pin(forward_upgrade(exchange, request, protocol)).await,
-        None => toward_client(ask(exchange, request).await?),
+        return Box::pin(forward_upgrade(exchange, toward_shop_with(exchange, *head, body), protocol)).await;
     }
+    let mut answer = exchange.pool().send(toward_shop_with(exchange, *head, body)).await?;
+    own_name(exchange, &mut answer);
+    toward_client(answer)
 }
 
 /// Sends a request to the shop. Whatever the answer says of the shop's own name in its fields is mapped.
@@ -43,10 +44,14 @@ pub async fn forward(exchange: &Exchange, request: Request<Incoming>) -> Result<
 /// Those of [`upstream::Pool::send`].
 pub async fn ask(exchange: &Exchange, request: Request<RequestBody>) -> Result<Response<upstream::Body>, Problem> {
     let mut answer = exchange.pool().send(request).await?;
+    own_name(exchange, &mut answer);
+    Ok(answer)
+}
+
+fn own_name(exchange: &Exchange, answer: &mut Response<upstream::Body>) {
     if let Some(own) = &exchange.plan().shop.own_name {
         own.answer(answer.headers_mut());
     }
-    Ok(answer)
 }
 
 /// The request as the shop gets it.
@@ -55,13 +60,17 @@ pub async fn ask(exchange: &Exchange, request: Request<RequestBody>) -> Result<R
 /// [`Kind::BodyTooLarge`] when it announces more than the limit.
 pub fn toward_shop(exchange: &Exchange, request: Request<Incoming>) -> Result<Request<RequestBody>, Problem> {
     let (parts, incoming) = request.into_parts();
+    let body = upload(exchange, incoming)?;
+    Ok(toward_shop_with(exchange, parts, body))
+}
+
+fn upload(exchange: &Exchange, incoming: Incoming) -> Result<RequestBody, Problem> {
     let limits = &exchange.plan().limits;
     let size = http_body::Body::size_hint(&incoming);
     if size.lower() > limits.body_size {
         return Err(Problem::new(Kind::BodyTooLarge, format!("{} bytes announced", size.lower())));
     }
-    let body = RequestBody::client(incoming, UploadLimits { size: limits.body_size, idle: limits.body_idle });
-    Ok(toward_shop_with(exchange, parts, body))
+    Ok(RequestBody::client(incoming, UploadLimits { size: limits.body_size, idle: limits.body_idle }))
 }
 
 /// The same with a body that was read already.
@@ -70,9 +79,7 @@ pub fn toward_shop_with(exchange: &Exchange, mut parts: Parts, body: RequestBody
         // An HTTP/1.0 client knows no 100 (RFC 9110, section 10.1.1).
         parts.headers.remove(EXPECT);
     }
-    headers::strip_hop_by_hop(&mut parts.headers);
-    headers::strip_twins(&mut parts.headers);
-    headers::forwarded(&mut parts.headers, exchange.client(), exchange.secure());
+    headers::toward_shop(&mut parts.headers, exchange.client(), exchange.secure());
     if let Some(own) = &exchange.plan().shop.own_name {
         own.ask(&mut parts.headers);
     }
@@ -113,9 +120,7 @@ async fn forward_upgrade(
     let client = request.extensions_mut().remove::<OnUpgrade>();
     headers::ask_upgrade(request.headers_mut(), protocol.clone());
     let mut response = exchange.pool().send_upgrade(request).await?;
-    if let Some(own) = &exchange.plan().shop.own_name {
-        own.answer(response.headers_mut());
-    }
+    own_name(exchange, &mut response);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return toward_client(response);
     }

@@ -15,15 +15,72 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
+/// What of a message's fields may have to go or to change. Found by one walk over their names, for most messages have
+/// little of it: a look for each such name cost more than all else that is done to a visitor's request.
+#[derive(Debug, Default)]
+struct Found {
+    /// Connection, or one of [`HOP_BY_HOP`].
+    hop: bool,
+    /// A name with an underscore.
+    odd: bool,
+    /// Some front proxy's word on who asks.
+    told: bool,
+}
+
+impl Found {
+    fn look(headers: &HeaderMap) -> Found {
+        let mut found = Found::default();
+        for name in headers.keys() {
+            let text = name.as_str();
+            // Lengths first: few fields have one of these.
+            if matches!(text.len(), 2 | 7 | 10 | 16..=19) {
+                found.hop |= *name == CONNECTION || HOP_BY_HOP.contains(name);
+            }
+            found.told |= text.starts_with("x-forwarded-") || matches!(text, "forwarded" | "x-real-ip");
+            // Without a branch for each byte this is done in a few steps of many bytes.
+            found.odd |= text.bytes().fold(false, |odd, byte| odd | (byte == b'_'));
+        }
+        found
+    }
+}
+
+const HOP_BY_HOP: [HeaderName; 7] =
+    [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
+
+/// Makes a request's fields those that the shop gets: without what is meant for this hop alone and without what a shop
+/// could take for our word, and with our word on who asks, how and for which name.
+///
+/// What the client says of itself is replaced, unless it is a front proxy that we were told to trust: then its chain is
+/// continued. `secure`: the visitor's browser speaks https, to us or to a front proxy.
+pub fn toward_shop(headers: &mut HeaderMap, client: &Client, secure: bool) {
+    let found = Found::look(headers);
+    if found.hop {
+        remove_hop_by_hop(headers);
+    }
+    if found.odd {
+        strip_twins(headers);
+    }
+    if found.told {
+        forwarded_again(headers, client, secure);
+    } else {
+        forwarded(headers, client.address.clone(), secure);
+    }
+}
+
 /// Removes what is meant for the next hop alone (RFC 9110, section 7.6.1): Connection and all it names, and the
 /// fields that are so by definition. Trailer stays: it announces trailers, which pass through.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if Found::look(headers).hop {
+        remove_hop_by_hop(headers);
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         strip_named(headers);
         headers.remove(CONNECTION);
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION]
-    {
+    for name in HOP_BY_HOP {
         headers.remove(name);
     }
 }
@@ -93,11 +150,18 @@ pub fn ask_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(UPGRADE, protocol);
 }
 
-/// Tells the shop who asks, how and for which name. What the client says of itself is replaced, unless it is a front
-/// proxy that we were told to trust: then its chain is continued.
-///
-/// `secure`: the visitor's browser speaks https, to us or to a front proxy.
-pub fn forwarded(headers: &mut HeaderMap, client: &Client, secure: bool) {
+/// Tells the shop who asks, how and for which name, where nobody has said anything of it before.
+fn forwarded(headers: &mut HeaderMap, address: HeaderValue, secure: bool) {
+    let host = headers.get(HOST).cloned();
+    headers.insert(X_FORWARDED_FOR, address);
+    headers.insert(X_FORWARDED_PROTO, scheme(secure));
+    if let Some(host) = host {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+}
+
+/// The same where the client, or a front proxy before us, has said something of it.
+fn forwarded_again(headers: &mut HeaderMap, client: &Client, secure: bool) {
     let chain = client.forwarded_for(headers);
     headers.insert(X_FORWARDED_FOR, chain);
     if !client.trusted {
@@ -106,8 +170,7 @@ pub fn forwarded(headers: &mut HeaderMap, client: &Client, secure: bool) {
         }
     }
     if !client.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
-        let scheme = if secure { "https" } else { "http" };
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        headers.insert(X_FORWARDED_PROTO, scheme(secure));
     }
     if !client.trusted || !headers.contains_key(X_FORWARDED_HOST) {
         match headers.get(HOST).cloned() {
@@ -117,13 +180,14 @@ pub fn forwarded(headers: &mut HeaderMap, client: &Client, secure: bool) {
     }
 }
 
+fn scheme(secure: bool) -> HeaderValue {
+    HeaderValue::from_static(if secure { "https" } else { "http" })
+}
+
 /// Removes fields that a CGI shop cannot tell from ours: to PHP or WSGI `X-Forwarded_For` is `X-Forwarded-For`, and
 /// `Transfer_Encoding` is `Transfer-Encoding`. Other names with an underscore pass.
-pub fn strip_twins(headers: &mut HeaderMap) {
-    let is_odd = |name: &&HeaderName| memchr::memchr(b'_', name.as_str().as_bytes()).is_some();
-    if headers.keys().all(|name| !is_odd(&name)) {
-        return;
-    }
+fn strip_twins(headers: &mut HeaderMap) {
+    let is_odd = |name: &&HeaderName| name.as_str().contains('_');
     let twins: Vec<_> =
         headers.keys().filter(is_odd).filter(|name| is_ours(&name.as_str().replace('_', "-"))).cloned().collect();
     for name in twins {
@@ -251,7 +315,7 @@ mod tests {
             ("x-real-ip", "10.0.0.1"),
             ("forwarded", "for=10.0.0.1"),
         ]);
-        forwarded(&mut headers, &client(false), false);
+        toward_shop(&mut headers, &client(false), false);
         let expected = map(&[
             ("host", "shop.example"),
             ("x-forwarded-for", "192.0.2.1"),
@@ -294,7 +358,7 @@ mod tests {
             ("x-forwarded-for", "203.0.113.10"),
             ("x-forwarded-proto", "https"),
         ]);
-        forwarded(&mut headers, &client(true), false);
+        toward_shop(&mut headers, &client(true), false);
         let expected = map(&[
             ("host", "shop.example"),
             ("x-forwarded-for", "203.0.113.9, 203.0.113.10, 192.0.2.1"),

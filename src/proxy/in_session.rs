@@ -105,7 +105,8 @@ pub async fn serve(
     let mut answer = match admit(x, session, &asked, &target, head, body).await? {
         Admitted::Denied(answer) => return Ok(answer),
         Admitted::Upgrade(request) => {
-            let mut answer = forward::forward(x, request).await?;
+            let (head, body) = request.into_parts();
+            let mut answer = forward::forward(x, Box::new(head), body).await?;
             keep_cookies(x, session, &asked, carrier, answer.headers_mut()).await;
             return Ok(answer);
         }
@@ -190,6 +191,10 @@ async fn bring_back(
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
+    let marks = &x.plan().shop.marks;
+    let marks = if read.is_some() { &marks.cart_page } else { &marks.page };
+    // Where addresses are mapped too, every link is asked.
+    page.marks = marks.clone().filter(|_| carrier.is_none() && x.plan().shop.own_name.is_none());
     let (changes, on_failure) = changes(x, session, buyer, asked, opening, read);
     // On a cart page nothing is left to how a browser reads bytes that we have only looked at.
     let may_be_same = !asked.cart && changes.end_of_body.is_none();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, request, response};
 use hyper::body::Incoming;
 use lol_html::Settings;
 
@@ -17,6 +17,7 @@ use crate::rewrite::body::{DEFAULT_MEMORY, Failure, Meanwhile, OnFailure, Rewrit
 use crate::rewrite::charset::{self, Declared};
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, CodedBody, Coding, Expansion, Taken, Unrewritable};
 use crate::rewrite::own_name::OwnName;
+use crate::rewrite::passing::Marks;
 use crate::rewrite::response_headers::{self, Rewritable};
 use crate::rewrite::tap::{Tap, Tapped};
 use crate::upstream;
@@ -45,6 +46,8 @@ pub struct OpenPage {
     pub tap: Option<Rc<Tap>>,
     /// What goes on as it streams past.
     pub meanwhile: Option<Meanwhile>,
+    /// By what is known where something is asked of it, where that is known.
+    pub marks: Option<Arc<Marks>>,
     body: upstream::Body,
     coding: Coding,
     /// It answers a HEAD.
@@ -66,6 +69,7 @@ pub fn open(method: &Method, answer: Response<upstream::Body>) -> Result<Opened,
             head,
             tap: None,
             meanwhile: None,
+            marks: None,
             body,
             coding,
             headless: rewritable == Rewritable::Head,
@@ -99,7 +103,7 @@ impl OpenPage {
             return Response::from_parts(self.head, Body::Shop(self.body));
         }
         let page = rewriting(self.body, self.coding, declared, settings, on_failure, [None, self.tap]);
-        let page = page.with(self.meanwhile);
+        let page = page.with(self.meanwhile).passing(self.marks);
         Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(Ahead::of(page), leaving.coding))))
     }
 
@@ -117,7 +121,8 @@ impl OpenPage {
         let declared = charset::declared(&self.head.headers);
         let (sent, plain) = (Tap::new(ahead::LONGEST), Tap::new(ahead::LONGEST));
         let taps = [Some(sent.clone()), Some(plain.clone())];
-        let mut page = Ahead::of(rewriting(self.body, self.coding, declared, settings, on_failure, taps));
+        let page = rewriting(self.body, self.coding, declared, settings, on_failure, taps).passing(self.marks);
+        let mut page = Ahead::of(page);
         if let Some(same) = page.look(&sent, &plain).await
             && may_pass(self.coding, same.len(), leaving)
         {
@@ -152,13 +157,13 @@ fn rewriting(
 ///
 /// # Errors
 /// As [`forward::forward`].
-pub async fn serve_visitor(x: &Exchange, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+pub async fn serve_visitor(x: &Exchange, head: Box<request::Parts>, body: Incoming) -> Result<Response<Body>, Problem> {
     match &x.plan().shop.own_name {
-        Some(own) if super::headers::upgrade(request.headers()).is_none() => {
+        Some(own) if super::headers::upgrade(&head.headers).is_none() => {
             // Boxed, for its size would otherwise be that of every client's idle connection.
-            Box::pin(serve_mapped(x, own, request)).await
+            Box::pin(serve_mapped(x, own, Request::from_parts(*head, body))).await
         }
-        _ => forward::forward(x, request).await,
+        _ => forward::forward(x, head, body).await,
     }
 }
 

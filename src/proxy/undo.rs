@@ -20,7 +20,8 @@ pub(super) fn sign_in(x: &Exchange, who: &Asker, headers: &mut HeaderMap) {
         // It never had them, and those that it may have are a visitor's.
         return;
     }
-    let mut lines: Vec<_> = who.cookies.iter().flatten().flat_map(cookie::expire_all).collect();
+    let carried = who.ours.iter().flat_map(|ours| &ours.cookies);
+    let mut lines: Vec<_> = carried.flat_map(cookie::expire_all).collect();
     lines.sort();
     lines.dedup();
     lines.truncate(MOST_COOKIES);
@@ -42,7 +43,7 @@ pub(super) fn sign_in(x: &Exchange, who: &Asker, headers: &mut HeaderMap) {
 /// Whether a buyer's system may be in the same domain as the shop, where browsers would take its cookies away with the
 /// shop's: the buyer, who has just left for it, would be signed out there.
 fn is_beside_a_buyer(x: &Exchange, who: &Asker) -> bool {
-    let called = who.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let called = who.ours.as_ref().and_then(|ours| ours.host.as_ref()?.to_str().ok()).unwrap_or_default();
     let host = x.plan().public.as_ref().map_or(called, |public| public.authority.as_str());
     x.plan().buyers.iter().any(|buyer| places(buyer).any(|place| may_share_domain(host, &place)))
 }

@@ -12,6 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 use super::worker::Seat;
+use crate::socket;
 
 /// Room for the first bytes after a pause: most heads, on the stack.
 const FIRST_READ: usize = 4096;
@@ -120,7 +121,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientIo<T> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let client = self.get_mut();
-        let wrote = Pin::new(&mut client.io).poll_write_vectored(cx, bufs);
+        let wrote = socket::poll_write(&mut client.io, cx, bufs);
         client.watch(cx, wrote)
     }
 

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Busy, Patience};
 use super::client_io::ClientIo;
+use super::clock::Clock;
 use super::http2::PREFACE;
 use super::proxy_protocol;
 use super::worker::{Arrival, Worker};
@@ -196,7 +197,8 @@ impl Connection<'_> {
         let mut waits_for_drain = false;
         let mut closing = false;
         let mut last_request = None;
-        let mut clock = pin!(self.clock());
+        let mut sleep = pin!(self.clock());
+        let mut clock = Clock::new(sleep.as_mut());
         let pause = poll_fn(|cx| {
             if Pin::new(&mut http).poll(cx).is_ready() {
                 return Poll::Ready(Pause::End);
@@ -211,8 +213,8 @@ impl Connection<'_> {
                 let last = *last_request.get_or_insert(now + LAST_REQUEST);
                 if self.activity.quiet_since().is_some() && now < last {
                     // A request may be on its way: it is answered, and with it the client is told to go.
-                    clock.as_mut().reset(last);
-                    let _ = clock.as_mut().poll(cx);
+                    clock.reset(last);
+                    let _ = clock.poll(cx);
                     return Poll::Pending;
                 }
                 closing = true;
@@ -221,7 +223,7 @@ impl Connection<'_> {
                     return Poll::Ready(Pause::End);
                 }
             }
-            match self.poll_clock(clock.as_mut(), cx) {
+            match self.poll_clock(&mut clock, cx) {
                 Poll::Ready(Pause::Quiet) if closing => Poll::Pending,
                 other => other,
             }
@@ -245,15 +247,15 @@ impl Connection<'_> {
 
     /// The clock rings now and then and looks; only a head that does not come whole sets it anew. A request costs no
     /// entry in the timer wheel.
-    fn poll_clock(&self, mut clock: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Pause> {
+    fn poll_clock(&self, clock: &mut Clock<'_>, cx: &mut Context<'_>) -> Poll<Pause> {
         let patience = Patience::of(self.limits);
         if self.activity.reads_head()
             && let Some(end) = self.activity.ends(patience)
             && end < clock.deadline()
         {
-            clock.as_mut().reset(end);
+            clock.reset(end);
         }
-        while clock.as_mut().poll(cx).is_ready() {
+        while clock.poll(cx).is_ready() {
             let now = Instant::now();
             let end = self.activity.ends(patience);
             if end.is_some_and(|end| end <= now) {
@@ -264,7 +266,7 @@ impl Connection<'_> {
                 Some(since) => since + patience.buffers,
                 None => now + patience.buffers,
             };
-            clock.as_mut().reset(end.map_or(next, |end| end.min(next)));
+            clock.reset(end.map_or(next, |end| end.min(next)));
         }
         Poll::Pending
     }

@@ -7,6 +7,7 @@ mod accept;
 mod activity;
 mod addresses;
 mod client_io;
+mod clock;
 mod connection;
 mod drain;
 mod room;

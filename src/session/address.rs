@@ -46,7 +46,9 @@ impl Root {
     /// The root of the page from which a request says that it comes. Visitors pay for a look at their Referer.
     pub fn of_referer(prefix: &str, headers: &HeaderMap) -> Option<Root> {
         let referer = headers.get(REFERER)?;
-        memchr::memmem::find(referer.as_bytes(), prefix.as_bytes())?;
+        if !path_of(referer.as_bytes()).starts_with(prefix.as_bytes()) {
+            return None;
+        }
         let mut page: Uri = referer.to_str().ok()?.parse().ok()?;
         Root::take_off(prefix, &mut page).filter(|root| root.token.is_some())
     }
@@ -87,6 +89,15 @@ impl Root {
                 *value = without;
             }
         }
+    }
+}
+
+/// What follows scheme and authority, without a check of either.
+fn path_of(address: &[u8]) -> &[u8] {
+    let Some(slash) = memchr::memchr(b'/', address) else { return &[] };
+    match address[slash..].strip_prefix(b"//") {
+        Some(rest) => memchr::memchr(b'/', rest).map_or(&[], |path| &rest[path..]),
+        None => &address[slash..],
     }
 }
 

@@ -1,7 +1,10 @@
 //! Our one cookie: it carries the session's id and nothing else.
 
+use std::sync::LazyLock;
+
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header};
+use memchr::memmem;
 
 use super::id::SessionId;
 
@@ -14,7 +17,7 @@ fn name(secure: bool) -> &'static str {
     if secure { SECURE } else { PLAIN }
 }
 
-/// The id in a request's cookies, if there is one. Costs a visitor one look at each Cookie line.
+/// The id in a request's cookies, if there is one.
 pub fn read(headers: &HeaderMap, secure: bool) -> Option<SessionId> {
     let name = name(secure).as_bytes();
     for line in headers.get_all(header::COOKIE) {
@@ -32,7 +35,13 @@ pub fn read(headers: &HeaderMap, secure: bool) -> Option<SessionId> {
 
 /// Whether a request carries our cookie, whatever it is worth.
 pub fn is_in(headers: &HeaderMap) -> bool {
-    headers.get_all(header::COOKIE).iter().any(|line| line.as_bytes().split(|byte| *byte == b';').any(is_ours))
+    headers.get_all(header::COOKIE).iter().any(is_in_line)
+}
+
+/// Whether one line of a request's cookies has ours. Visitors pay for it: most lines are not taken apart.
+pub fn is_in_line(line: &HeaderValue) -> bool {
+    static ENDING: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("punchout="));
+    ENDING.find(line.as_bytes()).is_some() && line.as_bytes().split(|byte| *byte == b';').any(is_ours)
 }
 
 fn is_ours(pair: &[u8]) -> bool {

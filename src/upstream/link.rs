@@ -1,23 +1,27 @@
 //! One connection to the shop, driven by whoever uses it.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::replay::Replay;
+use super::RequestBody;
+use super::replay::{Replay, Taped};
 use super::request_body::Progress;
-use super::{RequestBody, Stream};
 
-type Driver = Connection<TokioIo<Stream>, RequestBody>;
+type Driver = Connection<TokioIo<Taped>, RequestBody>;
+
+/// What comes of a request: the answer's head, or the request where not a byte of it was sent.
+pub(super) type Answered = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// A connection and what belongs to it. Always boxed, so that it moves between pool and answer for the price of a
 /// pointer.
@@ -46,13 +50,17 @@ pub(super) enum Failed {
 }
 
 impl Link {
-    pub(super) fn new(requests: SendRequest<RequestBody>, driver: Driver, permit: OwnedSemaphorePermit) -> Box<Self> {
+    pub(super) fn new(
+        (requests, driver): (SendRequest<RequestBody>, Driver),
+        replay: Replay,
+        permit: OwnedSemaphorePermit,
+    ) -> Box<Self> {
         let now = Instant::now();
         Box::new(Link {
             requests,
             driver: Some(driver),
             clock: Clock { sleep: None },
-            replay: Replay::default(),
+            replay,
             reused: false,
             waited: Duration::ZERO,
             idle_since: now,
@@ -61,15 +69,19 @@ impl Link {
         })
     }
 
-    /// Sends a request and waits for the answer's head, `patience` long after the shop last took something.
-    pub(super) async fn send(
+    /// Gives the connection a request to send, which it does while its answer is waited for.
+    pub(super) fn begin(&mut self, request: Request<RequestBody>) -> impl Future<Output = Answered> + use<> {
+        self.requests.try_send_request(request)
+    }
+
+    /// Waits for the answer's head, `patience` long after the shop last took something.
+    pub(super) async fn answered(
         &mut self,
-        request: Request<RequestBody>,
+        mut answer: Pin<&mut impl Future<Output = Answered>>,
         sent: Instant,
         patience: Duration,
         progress: Option<&Rc<Progress>>,
     ) -> Result<Response<Incoming>, Failed> {
-        let mut answer = pin!(self.requests.try_send_request(request));
         let (driver, clock) = (&mut self.driver, &mut self.clock);
         poll_fn(|cx| {
             // The connection's turn first. It reads before it writes, so one that the shop has closed meanwhile, or

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, interval, timeout};
 use super::connect::connect;
 use super::link::{Failed, Link};
 use super::names::Names;
+use super::replay::Replay;
 use super::request_body::{Progress, wait_for_continue};
 use super::retry::{Attempt, again, repeatable};
 use super::{Body, Live, Origin, PoolLimits, RequestBody};
@@ -96,45 +98,50 @@ impl Pool {
     /// # Errors
     /// [`Kind::ShopBusy`] after `queue_deadline`, [`Kind::ShopUnreachable`], [`Kind::ShopTimeout`] after
     /// `first_byte_timeout`, [`Kind::ShopBroken`]; and the client's own fault where its upload broke off.
-    pub async fn send(self: &Rc<Self>, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+    pub fn send(
+        self: &Rc<Self>,
+        mut request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<Body>, Problem>> {
         self.prepare(&mut request);
         let progress = request.body().progress();
         let repeatable = progress.is_none() && repeatable(&request);
-        let mut retries = 0;
-        let mut fresh = false;
-        loop {
-            let now = Instant::now();
-            let mut link = self.link(now, fresh).await?;
-            let reused = link.reused;
-            if repeatable && reused {
-                link.replay.keep(&request);
-                if self.limits.preserve_header_case {
-                    link.replay.keep_extensions(&request);
+        // An async fn would have room for its argument and for the local that it becomes.
+        async move {
+            let mut retries = 0;
+            let mut fresh = false;
+            loop {
+                let now = Instant::now();
+                let mut link = self.link(now, fresh).await?;
+                let reused = link.reused;
+                if repeatable && reused {
+                    link.replay.keep(self.limits.preserve_header_case.then(|| request.extensions().clone()));
                 }
-            }
-            let failed = match link.send(request, now, self.limits.first_byte_timeout, progress.as_ref()).await {
-                Ok(response) => {
-                    link.replay.clear();
-                    let (parts, incoming) = response.into_parts();
-                    return Ok(Response::from_parts(parts, Body::new(incoming, link, self)));
+                let mut answer = pin!(link.begin(request));
+                let answered = link.answered(answer.as_mut(), now, self.limits.first_byte_timeout, progress.as_ref());
+                let failed = match answered.await {
+                    Ok(response) => {
+                        link.replay.clear();
+                        let (parts, incoming) = response.into_parts();
+                        return Ok(Response::from_parts(parts, Body::new(incoming, link, self)));
+                    }
+                    Err(failed) => failed,
+                };
+                let problem = explain(&failed, progress.as_deref());
+                let (hung_up, unsent) = match failed {
+                    Failed::Broken(error, unsent) => (is_hang_up(&error), unsent),
+                    Failed::TimedOut => (false, None),
+                };
+                if !again(Attempt { unsent: unsent.is_some(), reused, hung_up, repeatable, retries }) {
+                    return Err(problem);
                 }
-                Err(failed) => failed,
-            };
-            let problem = explain(&failed, progress.as_deref());
-            let (hung_up, unsent) = match failed {
-                Failed::Broken(error, unsent) => (is_hang_up(&error), unsent),
-                Failed::TimedOut => (false, None),
-            };
-            if !again(Attempt { unsent: unsent.is_some(), reused, hung_up, repeatable, retries }) {
-                return Err(problem);
+                // A connection that may have swallowed the request is no good sign for its neighbours: take a new one.
+                fresh = unsent.is_none();
+                request = match unsent.map(|request| *request).or_else(|| link.replay.take()) {
+                    Some(request) => request,
+                    None => return Err(problem),
+                };
+                retries += 1;
             }
-            // A connection that may have swallowed the request is no good sign for its neighbours: take a new one.
-            fresh = unsent.is_none();
-            request = match unsent.map(|request| *request).or_else(|| link.replay.take()) {
-                Some(request) => request,
-                None => return Err(problem),
-            };
-            retries += 1;
         }
     }
 
@@ -159,7 +166,7 @@ impl Pool {
         if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, self.origin.host_header().clone());
         }
-        if request.headers().contains_key(http::header::EXPECT) {
+        if matches!(request.body(), RequestBody::Client(_)) && request.headers().contains_key(http::header::EXPECT) {
             wait_for_continue(request);
         }
     }
@@ -221,10 +228,12 @@ impl Pool {
     async fn open(&self, permit: OwnedSemaphorePermit) -> Result<Box<Link>, Problem> {
         let opening = async {
             let stream = connect(&self.origin, &self.names, self.limits.connect_timeout).await?;
-            self.builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
+            let (replay, stream) = Replay::of(stream);
+            let both = self.builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+            io::Result::Ok(Link::new(both, replay, permit))
         };
         match opening.await {
-            Ok((requests, driver)) => Ok(Link::new(requests, driver, permit)),
+            Ok(link) => Ok(link),
             Err(error) => {
                 Err(Problem::new(Kind::ShopUnreachable, format!("{}: {error}", self.origin)).retry_after(TRY_AGAIN))
             }

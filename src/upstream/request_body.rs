@@ -26,7 +26,7 @@ pub enum RequestBody {
     /// What a client is sending, passed on as it comes. Boxed: the many requests without a body pay nothing for it.
     Client(Box<Upload>),
     /// Bytes of our own (a form).
-    Bytes(Full<Bytes>),
+    Bytes(Box<Full<Bytes>>),
     /// None.
     Empty,
 }
@@ -97,7 +97,7 @@ impl RequestBody {
 
     /// A form or another body that we made.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        RequestBody::Bytes(Full::new(bytes.into()))
+        RequestBody::Bytes(Box::new(Full::new(bytes.into())))
     }
 
     pub(super) fn progress(&self) -> Option<Rc<Progress>> {
@@ -128,7 +128,7 @@ impl Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             RequestBody::Client(upload) => upload.poll(cx),
-            RequestBody::Bytes(bytes) => Pin::new(bytes).poll_frame(cx).map_err(|never| match never {}),
+            RequestBody::Bytes(bytes) => Pin::new(&mut **bytes).poll_frame(cx).map_err(|never| match never {}),
             RequestBody::Empty => Poll::Ready(None),
         }
     }
