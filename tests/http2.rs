@@ -4,11 +4,14 @@
 mod common;
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::pages::shop_pages;
+use common::tls::Client;
 use common::{Proxy, Shop, Wire, ok};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
@@ -16,6 +19,8 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use punchout_proxy::config::plan::Listener;
+use punchout_proxy::config::tls::{Pair, Tls};
 
 type Sender<B> = SendRequest<B>;
 
@@ -218,6 +223,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -236,30 +242,45 @@ fn head() -> Vec<u8> {
     [&[0x82, 0x86, 0x84, 0x01, 1][..], b"a"].concat()
 }
 
-fn begin(proxy: &Proxy, settings: &[(u16, u32)]) -> Wire {
-    let mut wire = proxy.connect();
+/// A connection on which frames are spoken.
+trait Line: Read + Write {}
+impl<T: Read + Write> Line for T {}
+
+fn begin(proxy: &Proxy, settings: &[(u16, u32)]) -> Box<dyn Line> {
+    let stream = TcpStream::connect(proxy.address).unwrap();
+    stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(common::PATIENCE)).unwrap();
+    greeted(Box::new(stream), settings)
+}
+
+fn greeted(mut line: Box<dyn Line>, settings: &[(u16, u32)]) -> Box<dyn Line> {
     let settings: Vec<u8> =
         settings.iter().flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
-    wire.send([PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat()).unwrap();
-    wire
+    line.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &settings)].concat()).unwrap();
+    line
 }
 
-fn next(wire: &mut Wire) -> io::Result<(u8, u32, Vec<u8>)> {
-    let head = wire.exactly(9)?;
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-    let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-    Ok((head[3], stream, wire.exactly(length)?))
+fn next(line: &mut dyn Line) -> io::Result<(u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    line.read_exact(&mut head)?;
+    let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+    line.read_exact(&mut payload)?;
+    Ok((head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
 }
 
-/// Reads until the connection ends; the last GOAWAY's reason, if one came.
-fn until_end(wire: &mut Wire) -> Option<u32> {
+/// Reads until the connection ends, which it must; the last GOAWAY's reason, if one came.
+fn until_end(line: &mut dyn Line) -> Option<u32> {
     let mut reason = None;
-    while let Ok((kind, _, payload)) = next(wire) {
-        if kind == GOAWAY {
-            reason = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+    loop {
+        match next(line) {
+            Ok((GOAWAY, _, payload)) => reason = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap())),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                panic!("the connection is still open")
+            }
+            Err(_) => return reason,
         }
     }
-    reason
 }
 
 #[test]
@@ -271,7 +292,7 @@ fn the_client_is_told_its_limits() {
         plan.limits.head_size = 20_000;
     });
     let mut wire = begin(&proxy, &[]);
-    let (kind, _, settings) = next(&mut wire).unwrap();
+    let (kind, _, settings) = next(&mut *wire).unwrap();
     assert_eq!(kind, SETTINGS);
     let told = |name: u16| {
         let mut settings = settings.chunks(6);
@@ -281,42 +302,103 @@ fn the_client_is_told_its_limits() {
     assert_eq!((told(3), told(6)), (Some(7), Some(20_000)));
 }
 
+/// A shop behind the proxy, which is flooded in clear and over TLS.
+struct Flooded {
+    shop: Shop,
+    proxy: Proxy,
+}
+
+impl Flooded {
+    fn start() -> Self {
+        let shop = Shop::start(shop_pages);
+        let pairs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/tls");
+        let pair = Pair { certificate: pairs.join("shop.pem"), key: pairs.join("shop.key") };
+        let proxy = Proxy::with(shop.address, |plan| {
+            plan.limits.http2_cleartext = true;
+            plan.listen.push(Listener { tls: true, ..plan.listen[0] });
+            plan.tls = Some(Tls::load(vec![pair]).unwrap());
+        });
+        Flooded { shop, proxy }
+    }
+
+    fn lines(&self) -> [Box<dyn Line>; 2] {
+        let over_tls = Client::speaking(self.proxy.running.addresses()[1], "localhost", rustls::ALL_VERSIONS, &[b"h2"]);
+        [begin(&self.proxy, &[]), greeted(Box::new(over_tls.0), &[])]
+    }
+
+    /// Sends `flood` by each of four connections at once, and asks as a visitor meanwhile.
+    fn endures(&self, flood: &[u8], reason: u32) {
+        std::thread::scope(|scope| {
+            let floods: Vec<_> = (0..4)
+                .map(|number| {
+                    scope.spawn(move || {
+                        let line = &mut *self.lines().into_iter().nth(number % 2).unwrap();
+                        // The proxy may have closed before all is sent.
+                        let _ = line.write_all(flood);
+                        // With so much unread the end may also come as a reset, which takes the GOAWAY along.
+                        let told = until_end(line);
+                        assert!(told.is_none_or(|told| told == reason), "{told:?}");
+                    })
+                })
+                .collect();
+            let mut asked = 0;
+            while asked < 5 || !floods.iter().all(|flood| flood.is_finished()) {
+                assert_eq!(self.proxy.connect().ask("GET", "/gzip", "").unwrap().head.status(), 200);
+                asked += 1;
+            }
+            for flood in floods {
+                flood.join().unwrap();
+            }
+        });
+        let reached = self.shop.seen.lock().unwrap().iter().filter(|head| head.target() == "/").count();
+        assert!(reached < 4 * 150, "{reached} requests of the flood reached the shop");
+    }
+}
+
 #[test]
 fn rapid_reset_ends_the_connection_and_hardly_reaches_the_shop() {
-    let shop = Shop::start(shop_pages);
-    let proxy = in_clear(&shop);
-    let mut wire = begin(&proxy, &[]);
     let mut flood = Vec::new();
     for number in 0..5_000 {
         let stream = 2 * number + 1;
         flood.extend(frame(HEADERS, END_STREAM | END_HEADERS, stream, &head()));
         flood.extend(frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()));
     }
-    // The proxy may have closed before all is sent.
-    let _ = wire.send(flood);
-    // With so much unread the end may also come as a reset, which takes the GOAWAY along.
-    assert!(matches!(until_end(&mut wire), None | Some(ENHANCE_YOUR_CALM)));
-    assert!(shop.connections() < 150, "{} connections to the shop", shop.connections());
-    assert_eq!(proxy.connect().ask("GET", "/", "").unwrap().head.status(), 200);
+    Flooded::start().endures(&flood, ENHANCE_YOUR_CALM);
+}
+
+/// CVE-2025-8671: the client has the server reset them.
+#[test]
+fn streams_that_we_must_reset_end_the_connection_too() {
+    let mut flood = Vec::new();
+    for number in 0..5_000 {
+        let stream = 2 * number + 1;
+        flood.extend(frame(HEADERS, END_STREAM | END_HEADERS, stream, &head()));
+        // A window above what there can be is the stream's error.
+        flood.extend(frame(WINDOW_UPDATE, 0, stream, &0x7fff_ffff_u32.to_be_bytes()));
+    }
+    Flooded::start().endures(&flood, ENHANCE_YOUR_CALM);
 }
 
 #[test]
 fn a_head_without_end_ends_the_connection() {
-    let shop = Shop::start(shop_pages);
-    let proxy = in_clear(&shop);
-    let mut wire = begin(&proxy, &[]);
-    wire.send(frame(HEADERS, END_STREAM, 1, &head())).unwrap();
-    // A literal field of 1000 bytes, sixteen to a frame, for ever.
+    // A literal field of 1000 bytes, sixteen to a frame; and frames of nothing.
     let field = [&[0, 1, b'x', 0x7f, 0xe9, 0x06][..], &[b'y'; 1000]].concat();
-    let piece = frame(CONTINUATION, 0, 1, &field.repeat(16));
-    let begin = Instant::now();
-    let mut sent = 0;
-    while wire.send(&piece).is_ok() && begin.elapsed() < common::PATIENCE {
-        sent += piece.len();
-        assert!(sent < 64 << 20, "a head of {sent} bytes is still taken");
+    let fields = frame(CONTINUATION, 0, 1, &field.repeat(16));
+    let nothing = frame(CONTINUATION, 0, 1, &[]).repeat(1000);
+    for piece in [fields, nothing] {
+        let flooded = Flooded::start();
+        for mut line in flooded.lines() {
+            line.write_all(&frame(HEADERS, END_STREAM, 1, &head())).unwrap();
+            let mut sent = 0;
+            while line.write_all(&piece).is_ok() {
+                sent += piece.len();
+                assert!(sent < 64 << 20, "a head of {sent} bytes is still taken");
+            }
+            until_end(&mut *line);
+        }
+        assert_eq!(flooded.shop.seen(), 0);
+        assert_eq!(flooded.proxy.connect().ask("GET", "/", "").unwrap().head.status(), 200);
     }
-    assert!(begin.elapsed() < common::PATIENCE);
-    assert_eq!(shop.seen(), 0);
 }
 
 #[test]
@@ -349,10 +431,10 @@ fn an_answer_that_is_not_taken_ends_the_connection() {
     // A window of one byte that never grows.
     let mut wire = begin(&proxy, &[(4, 1)]);
     let path = [&[0x82, 0x86, 0x04, 6][..], b"/large", &[0x01, 1], b"a"].concat();
-    wire.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, &path)).unwrap();
+    wire.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &path)).unwrap();
     let begin = Instant::now();
     let mut data = 0;
-    while let Ok((kind, _, payload)) = next(&mut wire) {
+    while let Ok((kind, _, payload)) = next(&mut *wire) {
         data += if kind == DATA { payload.len() } else { 0 };
     }
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
@@ -370,12 +452,12 @@ fn a_connection_without_requests_is_closed_in_time_pings_or_not() {
     let begun = Instant::now();
     let mut wire = begin(&proxy, &[]);
     while begun.elapsed() < common::PATIENCE {
-        if wire.send(frame(6, 0, 0, &[0; 8])).is_err() {
+        if wire.write_all(&frame(6, 0, 0, &[0; 8])).is_err() {
             break;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let _ = until_end(&mut wire);
+    let _ = until_end(&mut *wire);
     let lasted = begun.elapsed();
     assert!(lasted > Duration::from_millis(250) && lasted < Duration::from_secs(3), "{lasted:?}");
 }

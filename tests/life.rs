@@ -4,136 +4,19 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use common::program::{Folder, PROGRAM, Running, any, configuration, reload};
+use common::punchout;
 use common::tls::Client;
-use common::{PATIENCE, Shop, Wire, eventually, ok};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_punchout-proxy");
-
-/// A folder of a test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("punchout-proxy-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        // As an editor does: the proxy never sees half a file.
-        fs::write(self.at("new"), text).unwrap();
-        fs::rename(self.at("new"), self.at(name)).unwrap();
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn configuration(listen: SocketAddr, shop: SocketAddr, top: &str) -> String {
-    format!("listen = \"{listen}\"\n{top}\n[shop]\norigin = \"http://{shop}\"\npreset = \"django-oscar\"\n")
-}
-
-/// A free port on loopback.
-fn any() -> SocketAddr {
-    ([127, 0, 0, 1], 0).into()
-}
-
-/// The program as systemd would start it.
-struct Running {
-    child: Child,
-    log: Arc<Mutex<Vec<String>>>,
-    systemd: UnixDatagram,
-}
-
-impl Running {
-    fn start(folder: &Folder, name: &str, socket: Option<&TcpListener>) -> Self {
-        let notify = folder.at(&format!("{name}.notify"));
-        let systemd = UnixDatagram::bind(&notify).unwrap();
-        systemd.set_read_timeout(Some(PATIENCE)).unwrap();
-        // Descriptor 3 is where a socket that systemd listens on stands.
-        let script = "if [ -n \"$SOCKET\" ]; then exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; fi; exec \"$0\" \"$@\"";
-        let mut command = Command::new("sh");
-        command.args(["-c", script, PROGRAM, "run", "--config"]).arg(folder.at("proxy.toml"));
-        command.arg("--pid-file").arg(folder.at(&format!("{name}.pid")));
-        command.env("NOTIFY_SOCKET", &notify).stderr(Stdio::piped());
-        match socket {
-            Some(socket) => {
-                command.env("SOCKET", "1").stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())));
-            }
-            None => {
-                command.stdin(Stdio::null());
-            }
-        }
-        let mut child = command.spawn().unwrap();
-        let log: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()).lines(), log.clone());
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line)));
-        let running = Running { child, log, systemd };
-        assert_eq!(running.told(), ["READY=1"], "{:?}", running.log.lock().unwrap());
-        running
-    }
-
-    /// What systemd is told next.
-    fn told(&self) -> Vec<String> {
-        let mut message = [0; 512];
-        let length = self.systemd.recv(&mut message).unwrap_or(0);
-        String::from_utf8_lossy(&message[..length]).lines().map(str::to_owned).collect()
-    }
-
-    fn kill(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    fn logs(&self, part: &str) {
-        eventually(&format!("`{part}` in the log"), || self.log.lock().unwrap().iter().any(|line| line.contains(part)));
-    }
-
-    /// Where it listens, if the configuration says port 0.
-    fn address(&self) -> SocketAddr {
-        self.logs("serving");
-        let log = self.log.lock().unwrap();
-        let line = log.iter().find_map(|line| line.split_once("address=")).unwrap().1;
-        line.split(' ').next().unwrap().parse().unwrap()
-    }
-
-    fn stop(mut self) {
-        self.kill("-TERM");
-        assert_eq!(self.told(), ["STOPPING=1"]);
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn reload(folder: &Folder, name: &str) -> Option<i32> {
-    let mut command = Command::new(PROGRAM);
-    command.args(["reload", "--config"]).arg(folder.at("proxy.toml"));
-    command.arg("--pid-file").arg(folder.at(&format!("{name}.pid"))).env_remove("MAINPID").stderr(Stdio::null());
-    command.status().unwrap().code()
-}
+use common::{Shop, Wire, eventually, ok};
 
 /// Clients that ask without a pause, each answer checked.
 struct Load {
@@ -236,6 +119,56 @@ fn a_reload_under_load_fails_no_request_and_a_broken_file_changes_nothing() {
     running.stop();
     assert!(!folder.at("one.pid").exists());
     assert_eq!(reload(&folder, "one"), Some(1), "nobody runs");
+}
+
+/// Buyers who look at their carts without a pause, each in a session of its own.
+#[test]
+fn sessions_stay_over_reloads_under_load_and_every_cart_page_is_whole() {
+    let ((shop, _), folder) = (punchout::a_shop(), Folder::new("buyers"));
+    let configure = |number: usize| {
+        let text = punchout::configuration(shop.address);
+        folder.write("proxy.toml", format!("{text}[limits]\nshop_connections = {}\n", 50 + number));
+    };
+    configure(0);
+    let running = Running::start(&folder, "one", None);
+    let address = running.address();
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let buyers: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, asked) = (stop.clone(), asked.clone());
+            std::thread::spawn(move || {
+                let entered = punchout::call_at(
+                    address,
+                    &[("USERNAME", "acme"), ("PASSWORD", punchout::PASSWORD), ("HOOK_URL", punchout::HOOK)],
+                    "",
+                );
+                let cookies = punchout::cookie_field(&entered);
+                let mut wire = Wire::connect(address);
+                while !stop.load(Ordering::Acquire) {
+                    let answer = wire.ask("GET", "/cart", &cookies).unwrap();
+                    let page = punchout::text(&answer);
+                    assert_eq!(answer.head.status(), 200, "{page}");
+                    assert!(page.contains("NEW_ITEM-QUANTITY[1]") && page.contains("</html>"), "{page}");
+                    assert!(!page.contains("href='/checkout'"), "{page}");
+                    asked.fetch_add(1, Ordering::AcqRel);
+                }
+            })
+        })
+        .collect();
+    for number in 1..=5 {
+        let before = asked.load(Ordering::Acquire);
+        eventually("buyers go on", || asked.load(Ordering::Acquire) > before + 20);
+        configure(number);
+        assert_eq!(reload(&folder, "one"), Some(0));
+        assert_eq!((running.told().len(), running.told()), (2, vec!["READY=1".to_owned()]));
+    }
+    let before = asked.load(Ordering::Acquire);
+    eventually("buyers go on", || asked.load(Ordering::Acquire) > before + 20);
+    stop.store(true, Ordering::Release);
+    for buyer in buyers {
+        buyer.join().unwrap();
+    }
+    running.stop();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::punchout::{PASSWORD, Punchout, encoded};
+use common::punchout::{HOOK, PASSWORD, Punchout, call, configuration, cookie_field, encoded, text};
 use common::{Proxy, Shop, eventually, ok};
 
 /// A shop that answers with the request's method and body.
@@ -159,6 +159,35 @@ fn a_page_that_is_labelled_gzip_and_is_none_is_searched_all_the_same() {
         let page = String::from_utf8(answer.body).unwrap();
         assert!(page.contains("class=checkout") && !page.contains("'/checkout'"), "{path}: {page}");
     }
+}
+
+/// A tag without an end is more than a rewriter may keep.
+#[test]
+fn a_page_that_cannot_be_searched_to_its_end_passes_byte_for_byte_where_nothing_was_changed() {
+    let endless = format!("<a title=\"{}", "x".repeat(5 << 20));
+    let pages = [endless.clone(), format!("<a class=checkout href='/checkout'>on</a>{endless}")];
+    let served = pages.clone();
+    let shop = Shop::start(move |wire, head| {
+        wire.body(head, false)?;
+        let html = match (head.method(), head.target()) {
+            ("GET", "/login") => "<form method=post><input name=user><input name=pass></form>",
+            ("POST", "/login") => "<a href='/logout'>bye</a>",
+            (_, "/plain") => &served[0],
+            _ => &served[1],
+        };
+        wire.send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{html}",
+            html.len()
+        ))?;
+        Ok(true)
+    });
+    let proxy = Proxy::configured(&configuration(shop.address).replace("[[buyer]]", "[[buyer]]\nbar = false"));
+    let entered = call(&proxy, &[("USERNAME", "acme"), ("PASSWORD", PASSWORD), ("HOOK_URL", HOOK)], "");
+    let cookies = cookie_field(&entered);
+    let ask = |path: &str| text(&proxy.connect().ask("GET", path, &cookies).unwrap());
+    assert!(ask("/plain") == pages[0], "not as the shop sent it");
+    let changed = ask("/with-a-control");
+    assert!(!changed.contains("'/checkout'") && changed.ends_with("</form>"), "{}", &changed[changed.len() - 200..]);
 }
 
 /// What a browser kept before its session began, and would show for a 304, has ways to checkout.

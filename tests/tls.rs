@@ -56,6 +56,39 @@ fn a_visitor_over_tls_gets_the_shop_and_the_shop_learns_of_it() {
 }
 
 #[test]
+fn a_websocket_passes_both_ways_over_tls() {
+    let shop = Shop::start(|wire, _| {
+        wire.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi")?;
+        loop {
+            let message = wire.exactly(4)?;
+            wire.send(message)?;
+        }
+    });
+    let proxy = before(shop.address, vec![pair(SHOP)]);
+    // As browsers offer it: HTTP/1.1 alone, for a WebSocket.
+    let mut client = Client::speaking(proxy.address, "localhost", rustls::ALL_VERSIONS, &[b"http/1.1"]).0;
+    let asked = "GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    client.write_all(asked.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    let mut glued = [0; 2];
+    client.read_exact(&mut glued).unwrap();
+    assert_eq!(&glued, b"hi");
+    for number in 0..50 {
+        let message = format!("{number:04}");
+        client.write_all(message.as_bytes()).unwrap();
+        let mut echo = [0; 4];
+        client.read_exact(&mut echo).unwrap();
+        assert_eq!(echo, message.as_bytes());
+    }
+}
+
+#[test]
 fn who_offers_http_2_gets_it() {
     let shop = Shop::start(shop_pages);
     let proxy = before(shop.address, vec![pair(SHOP)]);

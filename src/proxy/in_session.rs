@@ -335,10 +335,11 @@ fn changes<'p>(
         };
         (readers, Some(Box::new(at_end)), OnFailure::Close(Box::new(tail)))
     } else {
-        let (reference, path, leave) = (session.reference, asked.path.clone(), leave.clone());
+        let (reference, path, leave, seen) = (session.reference, asked.path.clone(), leave.clone(), seen.clone());
         let tail = move |failure: &Failure| {
             tracing::warn!(%reference, path, %failure, "passes the rest of a page on as it is");
-            leave.start_form()
+            // Only controls that were made to lead to us need it.
+            if seen.controls.get() > 0 { leave.start_form() } else { String::new() }
         };
         let at_end: Option<Box<dyn FnOnce() -> String>> =
             if end.is_empty() { None } else { Some(Box::new(move || end)) };

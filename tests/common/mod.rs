@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "shared by test files, exported by none")]
 
 pub mod pages;
+pub mod program;
 pub mod tls;
 pub mod punchout;
 

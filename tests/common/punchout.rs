@@ -1,5 +1,6 @@
 //! A shop to punch out to whose cart the test writes, the proxy before it, and a buyer's raw calls.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -60,9 +61,14 @@ impl Punchout {
 
 /// A catalog call by POST with these parameters.
 pub fn call(proxy: &Proxy, parameters: &[(&str, &str)], more: &str) -> Answer {
+    call_at(proxy.address, parameters, more)
+}
+
+/// The same to whoever listens there.
+pub fn call_at(proxy: SocketAddr, parameters: &[(&str, &str)], more: &str) -> Answer {
     let form = parameters.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
     let form = form.collect::<Vec<_>>().join("&");
-    let mut wire = proxy.connect();
+    let mut wire = Wire::connect(proxy);
     wire.send(format!(
         "POST /oci HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/x-www-form-urlencoded\r\n{more}Content-Length: {}\r\n\r\n{form}",
         form.len()
@@ -106,7 +112,7 @@ pub fn a_shop() -> (Shop, Arc<Mutex<String>>) {
 }
 
 /// `proxy.toml` for that shop, listening on a free port.
-pub fn configuration(shop: std::net::SocketAddr) -> String {
+pub fn configuration(shop: SocketAddr) -> String {
     let hash = config::credentials::hash(PASSWORD);
     format!(
         r#"

@@ -46,6 +46,19 @@ impl ServerCertVerifier for Blind {
     }
 }
 
+/// What a client offers that trusts anybody.
+pub fn settings(versions: &[&'static rustls::SupportedProtocolVersion], protocols: &[&[u8]]) -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Blind))
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    config
+}
+
 /// A connection on which TLS is spoken.
 pub struct Client(pub StreamOwned<ClientConnection, TcpStream>);
 
@@ -76,14 +89,7 @@ impl Client {
         versions: &[&'static rustls::SupportedProtocolVersion],
         protocols: &[&[u8]],
     ) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Blind))
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let config = settings(versions, protocols);
         let mut session =
             ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned()).unwrap()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
