@@ -102,9 +102,7 @@ fn page(shop: &Shop, cart: bool) -> Page<'_> {
 
 fn rewrite(shop: &Shop, html: &[u8], cart: bool) -> RewritingBody<Frames> {
     let closed = OnFailure::PassThrough(Box::new(|why| panic!("{why}")));
-    let marks = if cart { &shop.marks.cart_page } else { &shop.marks.page };
     RewritingBody::new(Frames::of(html), page(shop, cart).settings(), Declared::Nothing, DEFAULT_MEMORY, closed)
-        .passing(marks.clone())
 }
 
 fn length<B: Body<Data = Bytes> + Unpin>(mut body: B) -> usize {

@@ -6,8 +6,6 @@
 use lol_html::Selector;
 use lol_html::errors::SelectorError;
 
-pub mod signs;
-
 /// A selector that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{written}`: {reason}{}", hint.map(|hint| format!(" ({hint})")).unwrap_or_default())]

@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::{env, fs};
 
@@ -28,7 +27,6 @@ use punchout_proxy::rewrite::coding::{self, Coding, Expansion};
 use punchout_proxy::rewrite::controls::{Controls, Leave, RETURN_FORM, Seen, Way};
 use punchout_proxy::rewrite::csp::Opening;
 use punchout_proxy::rewrite::page::{EndOfBody, Page};
-use punchout_proxy::rewrite::passing::Marks;
 use punchout_proxy::selector;
 use serde::Deserialize;
 
@@ -201,22 +199,7 @@ fn tag_soup() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// The same, whether lol_html is given all of the page or not.
 fn rewrite(input: &[u8], chunk_size: usize, rules: &Rules) -> (Vec<u8>, (usize, usize)) {
-    let all = rewrite_marked(input, chunk_size, rules, None);
-    let marks = Marks::of_page(&rules.controls, &rules.hide).map(Arc::new);
-    let marked = rewrite_marked(input, chunk_size, rules, marks);
-    assert_eq!(String::from_utf8_lossy(&all.0), String::from_utf8_lossy(&marked.0));
-    assert_eq!(all, marked);
-    all
-}
-
-fn rewrite_marked(
-    input: &[u8],
-    chunk_size: usize,
-    rules: &Rules,
-    marks: Option<Arc<Marks>>,
-) -> (Vec<u8>, (usize, usize)) {
     let seen = Rc::new(Seen::default());
     let hide: Vec<_> = rules.hide.iter().map(|selector| selector::compile(selector).unwrap()).collect();
     let end_of_body = rules.end_of_body.clone().map(|html| Box::new(move || html) as EndOfBody);
@@ -239,8 +222,8 @@ fn rewrite_marked(
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, rules.content_type.parse().unwrap())]);
     let never = OnFailure::PassThrough(Box::new(|why| panic!("{why}")));
     let inner = chunks(input, chunk_size);
-    let body = RewritingBody::new(inner, page.settings(), charset::declared(&headers), DEFAULT_MEMORY, never);
-    let output = read_all(body.passing(marks));
+    let output =
+        read_all(RewritingBody::new(inner, page.settings(), charset::declared(&headers), DEFAULT_MEMORY, never));
     (output, (seen.controls.get(), seen.unusable.get()))
 }
 

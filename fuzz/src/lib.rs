@@ -35,7 +35,6 @@ use punchout_proxy::rewrite::csp::Opening;
 use punchout_proxy::rewrite::embed;
 use punchout_proxy::rewrite::own_name::{Name, OwnName};
 use punchout_proxy::rewrite::page::Page;
-use punchout_proxy::rewrite::passing::Marks;
 use punchout_proxy::session::cookie;
 use punchout_proxy::session::id::SessionId;
 use punchout_proxy::session::seal::Seal;
@@ -168,20 +167,19 @@ pub fn cart(data: &[u8]) {
     }
 }
 
-/// A page of a session: the same however it is cut and whether lol_html is given all of it, and the shop's very bytes where
-/// nothing is selected.
+/// A page of a session: the same however it is cut, and the shop's very bytes where nothing is selected.
 pub fn page(data: &[u8]) {
     // A page in UTF-16 cannot be rewritten and is told so at its end.
     if data.starts_with(b"\xFF\xFE") || data.starts_with(b"\xFE\xFF") {
         return;
     }
     for content_type in ["text/html; charset=utf-8", "text/html"] {
-        let untouched = rewrite(Cuts::of(data), content_type, &["x-never[y='1']"], Opening::default(), "", true);
+        let untouched = rewrite(Cuts::of(data), content_type, &["x-never[y='1']"], Opening::default(), "");
         assert!(untouched == data || other_charset(data), "a page without controls was changed");
         let controls = ["a[href*='checkout'], form", "button, input"];
         let opening = || Opening { form_action: vec!["https://hook.example".to_owned()], ..Opening::default() };
-        let whole = rewrite([data], content_type, &controls, opening(), "<i>end</i>", false);
-        let cut = rewrite(Cuts::of(data), content_type, &controls, opening(), "<i>end</i>", true);
+        let whole = rewrite([data], content_type, &controls, opening(), "<i>end</i>");
+        let cut = rewrite(Cuts::of(data), content_type, &controls, opening(), "<i>end</i>");
         assert!(
             whole == cut,
             "{:?}\n--- cut ---\n{:?}",
@@ -203,7 +201,6 @@ fn rewrite<'a>(
     controls: &[&str],
     opening: Opening,
     end: &'static str,
-    with_marks: bool,
 ) -> Vec<u8> {
     let page = Page {
         controls: &Controls::compile(controls).expect("selectors"),
@@ -224,9 +221,8 @@ fn rewrite<'a>(
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
     let tail = OnFailure::PassThrough(Box::new(|_| String::new()));
     let settings = page.settings();
-    let marks = Marks::of_page(controls, &[""; 0]).filter(|_| with_marks).map(Arc::new);
-    let body = RewritingBody::new(Pieces::of(pieces), settings, charset::declared(&headers), DEFAULT_MEMORY, tail);
-    read_all(body.passing(marks)).expect("these pieces never break off")
+    read_all(RewritingBody::new(Pieces::of(pieces), settings, charset::declared(&headers), DEFAULT_MEMORY, tail))
+        .expect("these pieces never break off")
 }
 
 /// A page and fields of a shop that visitors know by another name: the same however the page is cut, its very bytes where

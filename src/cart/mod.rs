@@ -8,7 +8,7 @@
 //! * [`articles`]: what the cart page does not say of an article, from its own page; [`gathered`]: the cart meanwhile.
 //! * [`table`]: what the shop's pages do not say, by item number or category.
 //! * [`rules`]: where the values stand on a page: compiled selectors.
-//! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open. [`passage`]: what of a page matters to that.
+//! * [`read_html`]: a page in pieces, to lines. `implied_ends` closes what the shop left open.
 
 // Whatever a shop prints is calculated with: what leaves 28 digits is a finding, never a panic.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -21,7 +21,6 @@ pub mod gathered;
 mod implied_ends;
 pub mod line;
 mod money;
-pub mod passage;
 pub mod price;
 mod quantity;
 mod raw;

@@ -15,7 +15,6 @@ use rust_decimal::Decimal;
 use serde_json_path::JsonPath;
 
 use super::articles::Lookup;
-use super::passage::Wanted;
 use super::price::NumberFormat;
 use super::table::Table;
 use crate::finding::Severity;
@@ -187,8 +186,6 @@ pub(super) struct Rows {
     pub(super) empty: Vec<EmptyMark>,
     /// Names of elements that selectors count or want as children: unreliable where end tags are missing.
     pub(super) positional: Vec<String>,
-    /// The same for who looks at the page before the reader, where signs tell.
-    pub(super) wanted: Option<Wanted>,
     pub(super) max_lines: usize,
 }
 

@@ -32,7 +32,6 @@ use crate::protocol::oci::{Charset, EntryNames, HookQuery, HookRule, Mapping, Ta
 use crate::rewrite::controls::Controls;
 use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
-use crate::rewrite::passing::ShopMarks;
 use crate::secret::Secret;
 use crate::shop::{Account, Emptying, Product, SignIn, Template};
 use crate::upstream::{Origin, PoolLimits, Webhook};
@@ -187,8 +186,6 @@ pub struct Shop {
     pub emptying: Option<Emptying>,
     /// The controls that lead to checkout.
     pub checkout: Controls,
-    /// By what is known where on a page something is asked.
-    pub marks: ShopMarks,
     /// How a cart returns.
     pub way: ReturnWay,
     /// What is closed to punchout sessions.

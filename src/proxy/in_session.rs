@@ -191,10 +191,6 @@ async fn bring_back(
     let script_nonce = nonce.map(|nonce| nonce.as_str().to_owned());
     let opening = Opening { form_action: sources(session.hook.as_ref()), script_nonce, ..Opening::default() };
     response_headers::open_csp(&mut page.head.headers, &opening);
-    let marks = &x.plan().shop.marks;
-    let marks = if read.is_some() { &marks.cart_page } else { &marks.page };
-    // Where addresses are mapped too, every link is asked.
-    page.marks = marks.clone().filter(|_| carrier.is_none() && x.plan().shop.own_name.is_none());
     let (changes, on_failure) = changes(x, session, buyer, asked, opening, read);
     // On a cart page nothing is left to how a browser reads bytes that we have only looked at.
     let may_be_same = !asked.cart && changes.end_of_body.is_none();

@@ -17,7 +17,6 @@ use crate::rewrite::body::{DEFAULT_MEMORY, Failure, Meanwhile, OnFailure, Rewrit
 use crate::rewrite::charset::{self, Declared};
 use crate::rewrite::coding::{self, ASKED_OF_SHOP, CodedBody, Coding, Expansion, Taken, Unrewritable};
 use crate::rewrite::own_name::OwnName;
-use crate::rewrite::passing::Marks;
 use crate::rewrite::response_headers::{self, Rewritable};
 use crate::rewrite::tap::{Tap, Tapped};
 use crate::upstream;
@@ -46,8 +45,6 @@ pub struct OpenPage {
     pub tap: Option<Rc<Tap>>,
     /// What goes on as it streams past.
     pub meanwhile: Option<Meanwhile>,
-    /// By what is known where something is asked of it, where that is known.
-    pub marks: Option<Arc<Marks>>,
     body: upstream::Body,
     coding: Coding,
     /// It answers a HEAD.
@@ -69,7 +66,6 @@ pub fn open(method: &Method, answer: Response<upstream::Body>) -> Result<Opened,
             head,
             tap: None,
             meanwhile: None,
-            marks: None,
             body,
             coding,
             headless: rewritable == Rewritable::Head,
@@ -103,7 +99,7 @@ impl OpenPage {
             return Response::from_parts(self.head, Body::Shop(self.body));
         }
         let page = rewriting(self.body, self.coding, declared, settings, on_failure, [None, self.tap]);
-        let page = page.with(self.meanwhile).passing(self.marks);
+        let page = page.with(self.meanwhile);
         Response::from_parts(self.head, Body::Rewritten(Box::new(coding::encode(Ahead::of(page), leaving.coding))))
     }
 
@@ -121,8 +117,7 @@ impl OpenPage {
         let declared = charset::declared(&self.head.headers);
         let (sent, plain) = (Tap::new(ahead::LONGEST), Tap::new(ahead::LONGEST));
         let taps = [Some(sent.clone()), Some(plain.clone())];
-        let page = rewriting(self.body, self.coding, declared, settings, on_failure, taps).passing(self.marks);
-        let mut page = Ahead::of(page);
+        let mut page = Ahead::of(rewriting(self.body, self.coding, declared, settings, on_failure, taps));
         if let Some(same) = page.look(&sent, &plain).await
             && may_pass(self.coding, same.len(), leaving)
         {

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -16,7 +15,6 @@ use lol_html::errors::RewritingError;
 use lol_html::{HtmlRewriter, MemorySettings, OutputSink, Settings};
 
 use super::charset::{self, Declared, Unrewritable};
-use super::passing::{Marks, Passing, Ways};
 
 /// What lol_html may hold of one page, in bytes: tags that are not complete yet and the stack of open elements. Most
 /// pages need some ten thousand. Old shops write no `</td>` and no `</tr>`, and to lol_html all of those stay open to the
@@ -86,7 +84,6 @@ pub struct RewritingBody<B> {
     on_failure: Option<OnFailure>,
     piece: usize,
     meanwhile: Option<Meanwhile>,
-    passing: Option<Passing>,
     /// All that the shop sent has been fed.
     is_read: bool,
 }
@@ -125,22 +122,6 @@ impl Sink {
     }
 }
 
-/// The two ways of a page's bytes.
-struct Passed<'w> {
-    rewriter: &'w mut HtmlRewriter<'static, Sink>,
-    out: &'w Sink,
-}
-
-impl Ways for Passed<'_> {
-    fn rewrite(&mut self, bytes: &[u8]) -> Result<(), RewritingError> {
-        self.rewriter.write(bytes)
-    }
-
-    fn pass(&mut self, bytes: &[u8]) {
-        self.out.push(bytes);
-    }
-}
-
 impl<B> RewritingBody<B> {
     /// A body that rewrites `inner` by `settings` (see [`page`](super::page)); `declared` is the charset in the
     /// answer's head and `memory` is what lol_html may hold, in bytes from 8 kB up (see [`DEFAULT_MEMORY`]). Charset, limits,
@@ -170,14 +151,8 @@ impl<B> RewritingBody<B> {
             on_failure: Some(on_failure),
             piece: (memory / 4).clamp(1, PIECE),
             meanwhile: None,
-            passing: None,
             is_read: false,
         }
-    }
-
-    /// The same, where `marks` are all that the settings ask of the page: what bears none passes by.
-    pub fn passing(self, marks: Option<Arc<Marks>>) -> Self {
-        RewritingBody { passing: marks.map(Passing::new), ..self }
     }
 
     /// The same, with something else going on.
@@ -244,13 +219,9 @@ impl<B> RewritingBody<B> {
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(rest.len().min(self.piece));
             rest = after;
-            let written = match &mut self.passing {
-                Some(passing) => passing.write(piece, &mut Passed { rewriter: &mut rewriter, out: &self.out }),
-                None => rewriter.write(piece).map_err(|error| (error, Vec::new())),
-            };
-            if let Err((error, unread)) = written {
-                // where it may, lol_html has written what it was given itself
-                return self.fail(error.into(), &[&unread, rest].concat());
+            if let Err(error) = rewriter.write(piece) {
+                // where it may, lol_html has written this piece itself
+                return self.fail(error.into(), rest);
             }
         }
         self.stage = Stage::Rewriting(rewriter);
@@ -284,9 +255,8 @@ impl<B> RewritingBody<B> {
             stage = mem::replace(&mut self.stage, Stage::Ended);
         }
         match stage {
-            Stage::Rewriting(mut rewriter) => {
-                let kept = self.passing.as_mut().map(Passing::end).unwrap_or_default();
-                if let Err(error) = rewriter.write(&kept).and_then(|()| rewriter.end()) {
+            Stage::Rewriting(rewriter) => {
+                if let Err(error) = rewriter.end() {
                     self.fail(error.into(), &[]);
                     if let Stage::PassingThrough(tail) = mem::replace(&mut self.stage, Stage::Ended) {
                         self.out.push(&tail);

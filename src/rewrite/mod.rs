@@ -19,11 +19,9 @@ pub mod coding;
 pub mod controls;
 pub mod csp;
 pub mod embed;
-mod html_tags;
 pub mod hydrated;
 pub mod own_name;
 pub mod page;
-pub mod passing;
 pub mod response_headers;
 #[cfg(test)]
 mod scripted;

@@ -18,8 +18,7 @@ const OUT_OF_FORM: &str = "</form>";
 /// as XML, every tag closed and every attribute in quotes, and it fits `application/xhtml+xml` as well.
 pub type EndOfBody = Box<dyn FnOnce() -> String>;
 
-/// Element handlers of another reader of the page, of the cart for example. They see elements before anything is changed. Where
-/// a page has marks, their selectors are among [`ShopMarks`](super::passing::ShopMarks).
+/// Element handlers of another reader of the page, of the cart for example. They see elements before anything is changed.
 pub type Readers = Vec<(Cow<'static, Selector>, ElementContentHandlers<'static>)>;
 
 /// All that happens to one page.

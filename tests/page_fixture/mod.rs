@@ -84,7 +84,7 @@ pub(crate) fn toml_in<T: serde::de::DeserializeOwned>(file: PathBuf) -> T {
 
 /// The keys of `rules.toml`, over those of the shipped preset that its `preset` names: of its `[shop.cart]`, or of what
 /// `part` names (`product`, `search`).
-pub(crate) fn rules_in(shop: &Path) -> RulesSource {
+fn rules_in(shop: &Path) -> RulesSource {
     let mut own: toml::Table = toml_in(shop.join("rules.toml"));
     let preset = own.remove("preset");
     let part = own.remove("part");

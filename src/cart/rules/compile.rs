@@ -6,10 +6,8 @@ use lol_html::Selector;
 use regex::Regex;
 
 use crate::cart::currency;
-use crate::cart::passage::Wanted;
 use crate::cart::price::{NumberFormat, UnknownFormat};
 use crate::finding::Severity;
-use crate::selector::signs::Signs;
 
 use super::source::{CartSource, Chain, Digits, LongValue, RulesSource, Value};
 use super::{
@@ -137,9 +135,6 @@ struct Compiler {
     reads: Vec<Read>,
     nodes: Vec<NodeRead>,
     positional: Vec<String>,
-    /// Selectors of `skip` and of `empty`.
-    skips: Vec<String>,
-    empties: Vec<String>,
     errors: Vec<RuleError>,
     warnings: Vec<RuleError>,
 }
@@ -153,8 +148,6 @@ impl Compiler {
             reads: vec![],
             nodes: vec![],
             positional: vec![],
-            skips: vec![],
-            empties: vec![],
             errors: vec![],
             warnings: vec![],
         };
@@ -170,29 +163,11 @@ impl Compiler {
     fn rows(mut self, skip: Option<Selector>, empty: Vec<EmptyMark>, max_lines: usize) -> Result<Rows, Vec<RuleError>> {
         match (self.combined("line", INSIDE), self.lines.take()) {
             (Some(inside), Some(line)) if self.errors.is_empty() => {
-                let wanted = self.wanted();
                 let (reads, positional) = (self.reads, self.positional);
-                Ok(Rows { line, inside, reads, skip, empty, positional, wanted, max_lines })
+                Ok(Rows { line, inside, reads, skip, empty, positional, max_lines })
             }
             _ => Err(self.errors),
         }
-    }
-
-    /// By what the line and its values are known, where it does not matter which child of its parent an element is.
-    fn wanted(&self) -> Option<Wanted> {
-        if !self.positional.is_empty() {
-            return None;
-        }
-        let of = |with_text: bool| {
-            self.reads[1..].iter().filter(move |read| read.text == with_text).map(|read| read.written.as_str())
-        };
-        let read: Vec<_> = of(true).collect();
-        let seen: Vec<_> = of(false).chain(self.skips.iter().map(String::as_str)).collect();
-        let parts = Signs::of_all(&read).zip(Signs::of_all(&seen)).filter(|_| !self.reads[0].text);
-        let line_is_read = parts.is_none();
-        let (read, seen) = parts.unwrap_or_default();
-        let (line, elsewhere) = (Signs::of(&self.line)?, Signs::of_all(&self.empties)?);
-        Some(Wanted { line, line_is_read, elsewhere, read, seen })
     }
 
     fn fail(&mut self, field: &str, written: &str, reason: impl Into<String>, hint: Option<&'static str>) {
@@ -399,7 +374,6 @@ impl Compiler {
         for written in skip {
             if self.combined("skip", &written).is_some() {
                 parts.push(selector::relative(&self.line, &written));
-                self.skips.push(written);
             }
         }
         if parts.is_empty() { None } else { parts.join(", ").parse().ok() }
@@ -415,7 +389,6 @@ impl Compiler {
                 continue;
             };
             let Some(selector) = self.parsed("empty", &select, &select) else { continue };
-            self.empties.push(select);
             let pattern = self.pattern("empty", long.pattern);
             marks.push(EmptyMark {
                 selector,

@@ -13,7 +13,6 @@ use crate::location::Location;
 use crate::rewrite::controls::Controls;
 use crate::rewrite::hydrated::Hydrated;
 use crate::rewrite::own_name::{Name, OwnName};
-use crate::rewrite::passing::ShopMarks;
 use crate::selector;
 use crate::shop::{Emptying, SignIn};
 
@@ -70,10 +69,6 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
             "is missing: a punchout session could place a real order; name the shop's checkout paths",
         );
     }
-    let sign_in = sign_in?;
-    let signed_in: Vec<&str> = sign_in.iter().filter_map(|rules| Some(rules.element()?.0)).collect();
-    let cart = with_lookup(cart?.with_tables(tables.clone()), details.as_ref().map(|(lookup, _)| lookup));
-    let marks = ShopMarks::of(&controls, &hidden, &cart, &signed_in);
     Some(Shop {
         own_name: own_name(&names, public),
         names,
@@ -83,11 +78,10 @@ pub(super) fn shop(file: &File, public: Option<&Public>, notes: &mut Notes<'_>) 
         keep_cookies: source.keep_cookies.clone().unwrap_or_else(|| KEPT.map(str::to_owned).to_vec()),
         hide,
         hydrated,
-        sign_in,
+        sign_in: sign_in?,
         cart_address: cart_address?,
         cart_pages,
-        marks,
-        cart: Arc::new(cart),
+        cart: Arc::new(with_lookup(cart?.with_tables(tables.clone()), details.as_ref().map(|(lookup, _)| lookup))),
         details: details.map(|(_, details)| details),
         product: product?,
         search: search?,
