@@ -40,11 +40,11 @@ impl Ending {
         None
     }
 
-    fn close(&mut self, at: usize, is_list: bool, by_its_own: bool) {
+    fn close(&mut self, at: usize, is_list_cut: bool) {
         if let Some(index) = self.open.iter().rposition(|open| *open == at) {
             self.open.truncate(index);
         }
-        if is_list && !by_its_own {
+        if is_list_cut {
             self.ended_in_list.push(at);
         }
     }
@@ -56,7 +56,7 @@ impl Ending {
 
 /// The handlers for one rewriter.
 pub(super) fn handlers(ending: &Rc<RefCell<Ending>>) -> Handlers<'static> {
-    let (of_page, of_part) = (Rc::clone(ending), Rc::clone(ending));
+    let of_page = Rc::clone(ending);
     let page = ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
         // A second one is a text that was pasted into the page, with an end of its own.
         if of_page.borrow_mut().begin_page(&element.tag_name()) && element.can_have_content() {
@@ -68,28 +68,35 @@ pub(super) fn handlers(ending: &Rc<RefCell<Ending>>) -> Handlers<'static> {
         }
         Ok(())
     });
-    let part = ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
-        let name = element.tag_name();
-        if matches!(name.as_str(), "tr" | "td" | "li" | "dd") {
-            let mut ending = of_part.borrow_mut();
-            ending.goes_on |= ending.ended;
-            return Ok(());
-        }
-        let at = element.source_location().bytes().start;
-        of_part.borrow_mut().open.push(at);
-        let is_list = matches!(name.as_str(), "table" | "ul" | "ol" | "dl");
-        let ending = Rc::clone(&of_part);
-        element.on_end_tag(Box::new(move |end| {
-            let by_the_page = matches!(end.name().as_str(), "body" | "html");
-            ending.borrow_mut().close(at, is_list, !by_the_page);
-            Ok(())
-        }))
+    let of_row = Rc::clone(ending);
+    let row = ElementContentHandlers::default().element(move |_: &mut Element<'_, '_>| {
+        let mut ending = of_row.borrow_mut();
+        ending.goes_on |= ending.ended;
+        Ok(())
     });
-    vec![(Cow::Owned(selector("html, body")), page), (Cow::Owned(selector(PARTS)), part)]
+    vec![
+        (Cow::Owned(selector("html, body")), page),
+        (Cow::Owned(selector("table, ul, ol, dl")), part(ending, true)),
+        (Cow::Owned(selector("div, main, section, article")), part(ending, false)),
+        (Cow::Owned(selector("tr, td, li, dd")), row),
+    ]
 }
 
-/// What may hold lines and is never closed by what follows, and what stands in such alone.
-const PARTS: &str = "table, ul, ol, dl, div, main, section, article, tr, td, li, dd";
+/// For what may hold lines and is never closed by what follows. Each kind has handlers of its own: a cart page is full of
+/// them, and a name that is asked for is a text that is made.
+fn part(ending: &Rc<RefCell<Ending>>, is_list: bool) -> ElementContentHandlers<'static> {
+    let of_part = Rc::clone(ending);
+    ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+        let at = element.source_location().bytes().start;
+        of_part.borrow_mut().open.push(at);
+        let ending = Rc::clone(&of_part);
+        element.on_end_tag(Box::new(move |end| {
+            let is_cut = is_list && matches!(end.name().as_str(), "body" | "html");
+            ending.borrow_mut().close(at, is_cut);
+            Ok(())
+        }))
+    })
+}
 
 fn selector(names: &str) -> Selector {
     names.parse().expect("a selector of tag names, written here")
