@@ -87,6 +87,8 @@ class Return(Journey):
         top = {"audit.file": str(keep / "returns.jsonl"), "record.folder": str(keep / "records")}
         browser, proxy = self.browser(), self.proxy(top=top)
         self.punch_out(browser, proxy)
+        # Until then the browser is on its way, and would leave the page that is opened next.
+        self.assert_signed_in(browser, proxy)
         self.fill_basket(browser, proxy.address)
         secrets = [cookie["value"] for cookie in browser.cookies] + [*BUYER, config.PASSWORD, config.HOOK_SECRET]
         secrets.append(browser.find("#basket_formset [name=csrfmiddlewaretoken]").attribute("value"))

@@ -1,7 +1,8 @@
 """A visitor's whole session at the real shop, once with the proxy and once without: what arrives is the same.
 
 The shop itself answers no page twice alike: tokens against forged forms, and the padding that Django gives to compressed
-pages, are random. Those are taken out on both sides; static files are compared as they are.
+pages, are random, and pages tell the minute in which they were made. Those are taken out on both sides; static files are
+compared as they are.
 """
 
 import gzip
@@ -15,6 +16,7 @@ from raw import Raw
 # RFC 9110, 7.6.1: of a connection, not of an answer; and the clock.
 OWN = {"connection", "keep-alive", "transfer-encoding", "date"}
 TOKEN = re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]+')
+CREATED = re.compile(rb'(<meta name="created" content=")[^"]+')
 BIG = "/static/big.bin"
 STYLES = "/static/oscar/css/styles.css"
 JAM = "/catalogue/blabxe6rsyltetxf8y-xc6rxf8-xd8rsted-250-g_2/"
@@ -52,7 +54,7 @@ def told(answer):
     if answer.headers.get("Content-Type", "").startswith("text/html"):
         if answer.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        body = TOKEN.sub(rb"\1", body)
+        body = CREATED.sub(rb"\1", TOKEN.sub(rb"\1", body))
     headers = []
     for name, value in answer.headers.items():
         if name.lower() == "set-cookie":
