@@ -8,8 +8,8 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
 
 use bytes::Bytes;
 use common::program::{Folder, Running, any, reload};
@@ -55,18 +55,7 @@ fn before(shop: &Shop) -> Proxy {
 
 #[test]
 fn events_come_as_they_are_sent() {
-    let (tell, told) = mpsc::channel::<()>();
-    let told = Mutex::new(told);
-    let shop = Shop::start(move |wire, _| {
-        wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-        for number in 0..5 {
-            wire.send(format!("9\r\ndata: {number}\n\n\r\n"))?;
-            // The next event leaves only when this one has arrived: a delay would be a standstill.
-            told.lock().unwrap().recv().unwrap();
-        }
-        wire.send("0\r\n\r\n")?;
-        Ok(true)
-    });
+    let (shop, tell) = Shop::of_events();
     let proxy = before(&shop);
     run(async {
         let mut sender = connect(proxy.address).await.unwrap();
@@ -84,14 +73,7 @@ fn events_come_as_they_are_sent() {
 #[test]
 fn an_uploads_first_byte_reaches_the_shop_before_its_last_is_sent() {
     let (tell, told) = tokio::sync::mpsc::unbounded_channel::<Vec<u8>>();
-    let shop = Shop::start(move |wire, head| {
-        let length: usize = head.get("content-length").unwrap().parse().unwrap();
-        let mut body = wire.exactly(1)?;
-        tell.send(body.clone()).unwrap();
-        body.extend(wire.exactly(length - 1)?);
-        wire.send(ok(body))?;
-        Ok(true)
-    });
+    let shop = Shop::of_an_upload(move |first| tell.send(first).unwrap());
     let proxy = before(&shop);
     run(async {
         let mut told = told;

@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use common::pages::shop_pages;
@@ -143,18 +142,7 @@ fn a_silent_tunnel_ends() {
 
 #[test]
 fn events_come_as_they_are_sent() {
-    let (tell, told) = std::sync::mpsc::channel::<()>();
-    let told = Mutex::new(told);
-    let shop = Shop::start(move |wire, _| {
-        wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")?;
-        for number in 0..5 {
-            wire.send(format!("9\r\ndata: {number}\n\n\r\n"))?;
-            // The next event leaves only when this one has arrived: a delay would be a standstill.
-            told.lock().unwrap().recv().unwrap();
-        }
-        wire.send("0\r\n\r\n")?;
-        Ok(true)
-    });
+    let (shop, tell) = Shop::of_events();
     let proxy = Proxy::before(shop.address);
     let mut client = proxy.connect();
     client.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
@@ -169,14 +157,7 @@ fn events_come_as_they_are_sent() {
 #[test]
 fn an_uploads_first_byte_reaches_the_shop_before_its_last_is_sent() {
     let (tell, told) = std::sync::mpsc::channel::<Vec<u8>>();
-    let shop = Shop::start(move |wire, head| {
-        let length: usize = head.get("content-length").unwrap().parse().unwrap();
-        let mut body = wire.exactly(1)?;
-        tell.send(body.clone()).unwrap();
-        body.extend(wire.exactly(length - 1)?);
-        wire.send(ok(body))?;
-        Ok(true)
-    });
+    let shop = Shop::of_an_upload(move |first| tell.send(first).unwrap());
     let proxy = Proxy::before(shop.address);
     let mut client = proxy.connect();
     client.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc").unwrap();

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -267,6 +267,35 @@ impl Shop {
             }
         });
         shop
+    }
+
+    /// Sends five events, `data: 0` to `data: 4`, each only when it is told that the one before has arrived: a delay would be
+    /// a standstill.
+    pub fn of_events() -> (Self, mpsc::Sender<()>) {
+        let (tell, told) = mpsc::channel::<()>();
+        let told = Mutex::new(told);
+        let shop = Shop::start(move |wire, _| {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            for number in 0..5 {
+                wire.send(format!("9\r\ndata: {number}\n\n\r\n"))?;
+                told.lock().unwrap().recv().unwrap();
+            }
+            wire.send("0\r\n\r\n")?;
+            Ok(true)
+        });
+        (shop, tell)
+    }
+
+    /// Tells of an upload's first byte as it comes, and answers with all of it.
+    pub fn of_an_upload(tell: impl Fn(Vec<u8>) + Send + Sync + 'static) -> Self {
+        Shop::start(move |wire, head| {
+            let length: usize = head.get("content-length").unwrap().parse().unwrap();
+            let mut body = wire.exactly(1)?;
+            tell(body.clone());
+            body.extend(wire.exactly(length - 1)?);
+            wire.send(ok(body))?;
+            Ok(true)
+        })
     }
 
     pub fn connections(&self) -> usize {
