@@ -38,6 +38,14 @@ pub fn compile_as(written: &str, full: &str) -> Result<Selector, BadSelector> {
     })
 }
 
+/// A selector that is written in this program.
+///
+/// # Panics
+/// Where it is none.
+pub fn written(selector: &str) -> Selector {
+    selector.parse().expect("a selector written here")
+}
+
 /// The elements of HTML, and of the drawings in it that a shop may hold a value in.
 const ELEMENTS: &str = " a abbr acronym address applet area article aside audio b base basefont bdi bdo big blockquote body br button \
     canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset figcaption \

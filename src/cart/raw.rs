@@ -1,7 +1,6 @@
 //! What was read of a cart before any of it is understood: lines, and the texts in them.
 
 use std::borrow::Cow;
-
 use std::ops::Range;
 
 use lol_html::html_content::{TextChunk, TextType};

@@ -18,6 +18,7 @@ use url::{Position, Url};
 use super::addresses::{self, Mapping};
 use super::controls::attribute;
 use super::own_name::{Name, OwnName};
+use crate::selector::written;
 
 /// Writes one answer's addresses for the session that it belongs to.
 pub struct Carrier {
@@ -75,9 +76,8 @@ impl Carrier {
                 Ok(())
             }),
         ];
-        static SELECTORS: LazyLock<Vec<Selector>> = LazyLock::new(|| {
-            TELLING.iter().map(|(selector, _)| selector.parse().expect("a selector written here")).collect()
-        });
+        static SELECTORS: LazyLock<Vec<Selector>> =
+            LazyLock::new(|| TELLING.iter().map(|(selector, _)| written(selector)).collect());
         let settings = addresses::page::handlers(self.clone(), settings);
         SELECTORS.iter().zip(TELLING).fold(settings, |settings, (selector, (_, step))| {
             let handlers = ElementContentHandlers::default().element(step);

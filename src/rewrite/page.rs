@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use lol_html::html_content::{ContentType, DocumentEnd, Element, EndTag};
 use lol_html::{DocumentContentHandlers, ElementContentHandlers, HandlerResult, Selector, Settings};
 
 use super::controls::{self, Controls, Leave, Seen, Way, attribute};
 use super::csp::Opening;
+use crate::selector::written;
 
 /// Written before anything of ours at the end of a body where the shop left a form open: ours would be nested in it, and
 /// browsers drop nested forms.
@@ -60,17 +62,17 @@ impl Page<'_> {
             settings = settings.append_element_content_handler(handlers);
         }
         for selector in self.hide {
-            settings = settings.append_element_content_handler(work.on(selector.clone(), Work::hide));
+            settings = settings.append_element_content_handler(work.on(Cow::Owned(selector.clone()), Work::hide));
         }
         let opening = self.opening;
         let policy = ElementContentHandlers::default().element(move |meta: &mut Element| open_policy(meta, &opening));
         let ending = work.clone();
         settings
-            .append_element_content_handler((Cow::Owned(tag("meta[http-equiv]")), policy))
-            .append_element_content_handler(work.on(tag("html, head"), Work::document))
-            .append_element_content_handler(work.on(tag("frameset"), Work::frameset))
-            .append_element_content_handler(work.on(tag("body"), Work::body))
-            .append_element_content_handler(work.on(tag("form"), Work::form))
+            .append_element_content_handler((Cow::Borrowed(&*POLICY), policy))
+            .append_element_content_handler(work.on(Cow::Borrowed(&*DOCUMENT), Work::document))
+            .append_element_content_handler(work.on(Cow::Borrowed(&*FRAMESET), Work::frameset))
+            .append_element_content_handler(work.on(Cow::Borrowed(&*BODY), Work::body))
+            .append_element_content_handler(work.on(Cow::Borrowed(&*FORM), Work::form))
             .append_document_content_handler(
                 DocumentContentHandlers::default().end(move |end: &mut DocumentEnd| ending.end_of_document(end)),
             )
@@ -90,12 +92,12 @@ struct Work {
 impl Work {
     fn on(
         self: &Rc<Self>,
-        selector: Selector,
+        selector: Cow<'static, Selector>,
         step: fn(&Rc<Self>, &mut Element) -> HandlerResult,
     ) -> (Cow<'static, Selector>, ElementContentHandlers<'static>) {
         let work = self.clone();
         let element = move |element: &mut Element| step(&work, element);
-        (Cow::Owned(selector), ElementContentHandlers::default().element(element))
+        (selector, ElementContentHandlers::default().element(element))
     }
 
     fn hide(self: &Rc<Self>, element: &mut Element) -> HandlerResult {
@@ -190,6 +192,8 @@ fn open_policy(meta: &mut Element, opening: &Opening) -> HandlerResult {
     Ok(())
 }
 
-fn tag(selector: &str) -> Selector {
-    selector.parse().expect("a selector of tag names and attributes, written here")
-}
+static POLICY: LazyLock<Selector> = LazyLock::new(|| written("meta[http-equiv]"));
+static DOCUMENT: LazyLock<Selector> = LazyLock::new(|| written("html, head"));
+static FRAMESET: LazyLock<Selector> = LazyLock::new(|| written("frameset"));
+static BODY: LazyLock<Selector> = LazyLock::new(|| written("body"));
+static FORM: LazyLock<Selector> = LazyLock::new(|| written("form"));

@@ -7,11 +7,13 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use lol_html::html_content::Element;
 use lol_html::{ElementContentHandlers, Selector};
 
 use super::Handlers;
+use crate::selector::written;
 
 /// What is known of a page's end.
 #[derive(Debug, Default)]
@@ -75,10 +77,10 @@ pub(super) fn handlers(ending: &Rc<RefCell<Ending>>) -> Handlers<'static> {
         Ok(())
     });
     vec![
-        (Cow::Owned(selector("html, body")), page),
-        (Cow::Owned(selector("table, ul, ol, dl")), part(ending, true)),
-        (Cow::Owned(selector("div, main, section, article")), part(ending, false)),
-        (Cow::Owned(selector("tr, td, li, dd")), row),
+        (Cow::Borrowed(&*PAGE), page),
+        (Cow::Borrowed(&*LISTS), part(ending, true)),
+        (Cow::Borrowed(&*BLOCKS), part(ending, false)),
+        (Cow::Borrowed(&*ROWS), row),
     ]
 }
 
@@ -98,6 +100,7 @@ fn part(ending: &Rc<RefCell<Ending>>, is_list: bool) -> ElementContentHandlers<'
     })
 }
 
-fn selector(names: &str) -> Selector {
-    names.parse().expect("a selector of tag names, written here")
-}
+static PAGE: LazyLock<Selector> = LazyLock::new(|| written("html, body"));
+static LISTS: LazyLock<Selector> = LazyLock::new(|| written("table, ul, ol, dl"));
+static BLOCKS: LazyLock<Selector> = LazyLock::new(|| written("div, main, section, article"));
+static ROWS: LazyLock<Selector> = LazyLock::new(|| written("tr, td, li, dd"));

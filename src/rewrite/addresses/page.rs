@@ -9,6 +9,7 @@ use lol_html::{ElementContentHandlers, HandlerResult, Selector, Settings};
 
 use super::{Mapping, headers};
 use crate::rewrite::controls::attribute;
+use crate::selector::written;
 
 /// What an attribute holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ where
     M: Deref<Target: Mapping + Sized> + Clone + 'static,
 {
     static SELECTORS: LazyLock<Vec<(Kind, Selector)>> = LazyLock::new(|| {
-        let compile = |(selector, kind): (&str, Kind)| (kind, selector.parse().expect("a selector written here"));
+        let compile = |(selector, kind): (&str, Kind)| (kind, written(selector));
         KINDS.into_iter().map(compile).collect()
     });
     SELECTORS.iter().fold(settings, |settings, (kind, selector)| {
