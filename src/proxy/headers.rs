@@ -19,7 +19,7 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// little of it: a look for each such name cost more than all else that is done to a visitor's request.
 #[derive(Debug, Default)]
 struct Found {
-    /// Connection, or one of [`HOP_BY_HOP`].
+    /// See [`is_of_hop`].
     hop: bool,
     /// A name with an underscore.
     odd: bool,
@@ -32,10 +32,7 @@ impl Found {
         let mut found = Found::default();
         for name in headers.keys() {
             let text = name.as_str();
-            // Lengths first: few fields have one of these.
-            if matches!(text.len(), 2 | 7 | 10 | 16..=19) {
-                found.hop |= *name == CONNECTION || HOP_BY_HOP.contains(name);
-            }
+            found.hop |= is_of_hop(name);
             found.told |= text.starts_with("x-forwarded-") || matches!(text, "forwarded" | "x-real-ip");
             // Without a branch for each byte this is done in a few steps of many bytes.
             found.odd |= text.bytes().fold(false, |odd, byte| odd | (byte == b'_'));
@@ -70,9 +67,14 @@ pub fn toward_shop(headers: &mut HeaderMap, client: &Client, secure: bool) {
 /// Removes what is meant for the next hop alone (RFC 9110, section 7.6.1): Connection and all it names, and the
 /// fields that are so by definition. Trailer stays: it announces trailers, which pass through.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if Found::look(headers).hop {
+    if headers.keys().any(is_of_hop) {
         remove_hop_by_hop(headers);
     }
+}
+
+fn is_of_hop(name: &HeaderName) -> bool {
+    // Lengths first: few fields have one of these.
+    matches!(name.as_str().len(), 2 | 7 | 10 | 16..=19) && (*name == CONNECTION || HOP_BY_HOP.contains(name))
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {

@@ -86,7 +86,7 @@ async fn serve(
     let route = route(x.plan(), &head, claim);
     if route != Route::Visitor {
         // Boxed, for its size would otherwise be every visitor's to make room for and to move.
-        return Box::pin(serve_punchout(x, who, route, punchout, Request::from_parts(*head, body))).await;
+        return Box::pin(serve_punchout(x, who, route, punchout, head, body)).await;
     }
     if let Some(root) = address::Root::of_referer(&x.plan().prefix, &head.headers) {
         if let Some(answer) = Box::pin(carried::bring_back(x, &root, &head)).await {
@@ -106,7 +106,8 @@ async fn serve_punchout(
     who: &Asker,
     route: Route,
     punchout: Option<(Arc<Session>, Arc<Buyer>)>,
-    request: Request<Incoming>,
+    head: Box<request::Parts>,
+    body: Incoming,
 ) -> Result<Response<Body>, Problem> {
     x.course().set(Course { punchout: true, ..Course::default() });
     let in_frame = match route {
@@ -116,7 +117,7 @@ async fn serve_punchout(
         // A catalog call may be another buyer's; it sees to its answer itself.
         _ => None,
     };
-    let mut answer = by_route(x, who, route, punchout, request).await?;
+    let mut answer = by_route(x, who, route, punchout, head, body).await?;
     if let Some((session, buyer)) = in_frame {
         frame::fit(x, &session, &buyer, answer.headers_mut());
     }
@@ -128,11 +129,11 @@ async fn by_route(
     who: &Asker,
     route: Route,
     punchout: Option<(Arc<Session>, Arc<Buyer>)>,
-    request: Request<Incoming>,
+    head: Box<request::Parts>,
+    body: Incoming,
 ) -> Result<Response<Body>, Problem> {
-    let (head, body) = request.into_parts();
     match (route, punchout) {
-        (Route::Visitor, _) => rewritten::serve_visitor(x, Box::new(head), body).await,
+        (Route::Visitor, _) => rewritten::serve_visitor(x, head, body).await,
         (Route::Enter, _) => {
             // Before anything is counted: a picture on somebody's page must not use up the turns of those who look at it.
             if own_pages::is_ahead(&head.headers) {
@@ -143,7 +144,7 @@ async fn by_route(
             enter::enter(x, &head, &body).await.map(own)
         }
         (Route::Shop, Some((session, buyer))) if session.handed.stage() < Stage::Sent => {
-            in_session::serve(x, &session, &buyer, Request::from_parts(head, body)).await
+            in_session::serve(x, &session, &buyer, Request::from_parts(*head, body)).await
         }
         (Route::Shop, Some((session, _))) => leave::sent_already(x, &session).map(own),
         (Route::Own(page @ (OwnPage::Return | OwnPage::Cancel | OwnPage::Sent)), Some((session, buyer))) => {

@@ -226,18 +226,13 @@ impl Pool {
     }
 
     async fn open(&self, permit: OwnedSemaphorePermit) -> Result<Box<Link>, Problem> {
-        let opening = async {
-            let stream = connect(&self.origin, &self.names, self.limits.connect_timeout).await?;
-            let (replay, stream) = Replay::of(stream);
-            let both = self.builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-            io::Result::Ok(Link::new(both, replay, permit))
+        let unreachable = |error: io::Error| {
+            Problem::new(Kind::ShopUnreachable, format!("{}: {error}", self.origin)).retry_after(TRY_AGAIN)
         };
-        match opening.await {
-            Ok(link) => Ok(link),
-            Err(error) => {
-                Err(Problem::new(Kind::ShopUnreachable, format!("{}: {error}", self.origin)).retry_after(TRY_AGAIN))
-            }
-        }
+        let stream = connect(&self.origin, &self.names, self.limits.connect_timeout).await.map_err(unreachable)?;
+        let (replay, stream) = Replay::of(stream);
+        let both = self.builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other).map_err(unreachable)?;
+        Ok(Link::new(both, replay, permit))
     }
 
     /// Takes a connection back whose answer has ended: to the next who waits, or to the idle ones, or to its end.
